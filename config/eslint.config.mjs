@@ -1,0 +1,72 @@
+import js from '@eslint/js';
+import typescript from 'typescript-eslint';
+
+/** Where a secret's text may be read: each of these hands it straight to what needs it. */
+const MAY_REVEAL = [
+  'src/auth/admin-keys.ts',
+  'src/auth/token-verifier.ts',
+  'src/cli/serve.ts',
+  'src/providers/openai.provider.ts',
+  'src/vault/directory-vault.ts',
+  'src/vault/project-key.ts',
+  'scripts/start.ts',
+  'test/**',
+  'src/**/*.spec.ts',
+];
+
+const clock = {
+  selector:
+    "CallExpression[callee.object.name='Date'][callee.property.name='now'], NewExpression[callee.name='Date'][arguments.length=0], CallExpression[callee.object.name='performance'][callee.property.name='now']",
+  message: 'Time is an input: take a Clock, or the database’s clock where processes must agree.',
+};
+const reveal = {
+  selector: "CallExpression[callee.property.name='reveal']",
+  message: 'A secret’s text leaves its type only where it is used: see MAY_REVEAL in this configuration.',
+};
+
+export default typescript.config(
+  { ignores: ['dist/**', 'node_modules/**', 'coverage/**'] },
+  js.configs.recommended,
+  ...typescript.configs.strictTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: { project: 'config/tsconfig.check.json', tsconfigRootDir: `${import.meta.dirname}/..` },
+    },
+    rules: {
+      complexity: ['error', 10],
+      'max-params': ['error', 5],
+      'max-depth': ['error', 3],
+      'no-console': 'error',
+      'no-restricted-syntax': ['error', clock, reveal],
+      'no-restricted-exports': [
+        'error',
+        { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } },
+      ],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/no-extraneous-class': [
+        'error',
+        { allowWithDecorator: true, allowStaticOnly: false, allowEmpty: true },
+      ],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unsafe-declaration-merging': 'off',
+      '@typescript-eslint/no-empty-object-type': ['error', { allowInterfaces: 'with-single-extends' }],
+    },
+  },
+  {
+    files: MAY_REVEAL,
+    rules: { 'no-restricted-syntax': ['error', clock] },
+  },
+  {
+    files: ['src/common/clock.ts', 'src/database/embedded/**', 'test/**', 'scripts/**'],
+    rules: { 'no-restricted-syntax': 'off' },
+  },
+  {
+    files: ['test/**', 'src/**/*.spec.ts'],
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      'max-depth': 'off',
+    },
+  },
+  { files: ['**/*.mjs'], ...typescript.configs.disableTypeChecked },
+);

@@ -1,0 +1,57 @@
+import { unavailable } from './app-error.ts';
+
+export interface BatcherOptions {
+  maxBatch: number;
+  /** Submissions beyond this many unanswered ones are refused at once with a 503. */
+  maxUnanswered: number;
+}
+
+interface Waiting<Item, Answer> {
+  item: Item;
+  resolve: (answer: Answer) => void;
+  reject: (reason: unknown) => void;
+}
+
+/**
+ * Groups submissions into batches without a timer: the next batch forms while the last one commits, and a lone
+ * submission leaves at once. One batch is under way at a time, so that batches keep their order.
+ */
+export class Batcher<Item, Answer> {
+  readonly #run: (items: Item[]) => Promise<Answer[]>;
+  readonly #options: BatcherOptions;
+  #waiting: Waiting<Item, Answer>[] = [];
+  #running = 0;
+
+  constructor(run: (items: Item[]) => Promise<Answer[]>, options: BatcherOptions) {
+    this.#run = run;
+    this.#options = options;
+  }
+
+  submit(item: Item): Promise<Answer> {
+    if (this.#waiting.length + this.#running >= this.#options.maxUnanswered) {
+      return Promise.reject(unavailable('The service is busier than it can answer.'));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject });
+      if (this.#running === 0) void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, this.#options.maxBatch);
+      this.#running = batch.length;
+      try {
+        const answers = await this.#run(batch.map(({ item }) => item));
+        batch.forEach(({ resolve }, index) => {
+          resolve(answers[index] as Answer);
+        });
+      } catch (error) {
+        // Whoever waits behind a failed batch would fail the same way, only later.
+        for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(error);
+      } finally {
+        this.#running = 0;
+      }
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const TIME_DIGITS = 10;
+const RANDOM_BYTES = 16;
+
+/** `prefix` and 26 Crockford base32 digits: 50 bits of time, so that indexes grow at one end, then 80 random bits. */
+function sortableId(prefix: string, epochMs: number): string {
+  let time = '';
+  for (let rest = epochMs, digit = 0; digit < TIME_DIGITS; digit += 1, rest = Math.floor(rest / 32)) {
+    time = ALPHABET.charAt(rest % 32) + time;
+  }
+  let random = '';
+  for (const byte of randomBytes(RANDOM_BYTES)) random += ALPHABET.charAt(byte & 31);
+  return `${prefix}${time}${random}`;
+}
+
+export const newSessionId = (epochMs: number): string => sortableId('ses_', epochMs);
+export const newRequestId = (epochMs: number): string => sortableId('req_', epochMs);
+export const newChainId = (epochMs: number): string => sortableId('chn_', epochMs);
+
+export const SESSION_ID_PATTERN = /^ses_[0-9a-hjkmnp-tv-z]{26}$/;
+
+/** 256 random bits, URL-safe. */
+export function newLeaseToken(): string {
+  return `lt_${randomBytes(32).toString('base64url')}`;
+}
+
+export function sha256Hex(text: string): string {
+  return createHash('sha256').update(text, 'utf8').digest('hex');
+}

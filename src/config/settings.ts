@@ -1,0 +1,210 @@
+import ipaddr from 'ipaddr.js';
+import Type from 'typebox';
+import { checker } from '../common/schema.ts';
+import { SecretString } from '../common/secret-string.ts';
+import { integer, list, oneOf, optional, required, type Setting, SettingProblem, url } from './setting.ts';
+
+const MIN_SECRET_LENGTH = 32;
+
+export const ASYMMETRIC_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
+
+const Issuer = Type.Object(
+  {
+    issuer: Type.String({ minLength: 1, maxLength: 512 }),
+    audience: Type.String({ minLength: 1, maxLength: 512 }),
+    jwksUri: Type.Optional(Type.String({ pattern: '^https?://' })),
+    clientClaim: Type.String({ minLength: 1, maxLength: 128, default: 'sub' }),
+    algorithms: Type.Array(Type.Union(ASYMMETRIC_ALGORITHMS.map((algorithm) => Type.Literal(algorithm))), {
+      minItems: 1,
+      default: [...ASYMMETRIC_ALGORITHMS],
+    }),
+  },
+  { additionalProperties: false },
+);
+export type IssuerSettings = Type.Static<typeof Issuer>;
+
+const checkIssuers = checker(Type.Array(Issuer, { maxItems: 50 }), { nameUnknownFields: true });
+
+function issuers(text: string): IssuerSettings[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw new SettingProblem('must be a JSON list');
+  }
+  const checked = checkIssuers(parsed);
+  if (!checked.ok) {
+    throw new SettingProblem(checked.details.map(({ path, message }) => `${path} ${message}`).join('; '));
+  }
+  const names = checked.value.map(({ issuer }) => issuer);
+  if (new Set(names).size !== names.length || names.includes('vestibule')) {
+    throw new SettingProblem('must name each issuer once, and none "vestibule"');
+  }
+  return checked.value;
+}
+
+function secret(text: string): SecretString {
+  if (Buffer.byteLength(text) < MIN_SECRET_LENGTH || !/^[\x21-\x7e]+$/.test(text)) {
+    throw new SettingProblem(`must be at least ${MIN_SECRET_LENGTH} printable characters without spaces`);
+  }
+  return new SecretString(text);
+}
+
+function secrets(text: string): SecretString[] {
+  const found = list(secret)(text);
+  if (found.length === 0) throw new SettingProblem('must not be empty');
+  return found;
+}
+
+export type AddressRange = ReturnType<typeof ipaddr.parseCIDR>;
+
+function addressRange(text: string): AddressRange {
+  try {
+    return ipaddr.parseCIDR(text);
+  } catch {
+    throw new SettingProblem('must be CIDR ranges such as 10.0.0.0/8');
+  }
+}
+
+export interface AddressLimit {
+  requests: number;
+  seconds: number;
+}
+
+function addressLimit(text: string): AddressLimit | undefined {
+  if (text === 'off') return undefined;
+  const match = /^(\d{1,9})\/(\d{1,5})$/.exec(text);
+  const [requests, seconds] = [Number(match?.[1]), Number(match?.[2])];
+  if (!(requests >= 1) || !(seconds >= 1)) {
+    throw new SettingProblem('must be REQUESTS/SECONDS such as 1200/60, or off');
+  }
+  return { requests, seconds };
+}
+
+/** Every setting of the program. The order is the order of docs/configuration.md. */
+export const declarations = {
+  nodeEnv: required({
+    env: 'NODE_ENV',
+    doc: '`production` turns off everything that is generated, embedded or assumed for one machine.',
+    default: 'development',
+    parse: oneOf('production', 'development', 'test'),
+  }),
+  port: required({
+    env: 'PORT',
+    doc: 'Public API and pages; 0 picks a free port.',
+    default: '3000',
+    parse: integer(0, 65_535),
+  }),
+  host: required({
+    env: 'HOST',
+    doc: 'Address that both ports bind to.',
+    default: '127.0.0.1',
+    parse: (text) => text,
+  }),
+  opsPort: required({
+    env: 'OPS_PORT',
+    doc: '`/metrics` with every label, `/livez` and `/readyz`; never put it behind the ingress. 0 picks a free port.',
+    default: '9464',
+    parse: integer(0, 65_535),
+  }),
+  databaseUrl: optional({
+    env: 'DATABASE_URL',
+    doc: 'PostgreSQL >= 15, as the serving role. Required in production.',
+    defaultDoc: 'embedded outside production',
+    secret: true,
+    parse: url('postgres:', 'postgresql:'),
+  }),
+  databaseMigrationUrl: optional({
+    env: 'DATABASE_MIGRATION_URL',
+    doc: 'The role that owns the schema; `migrate` uses it and grants the serving role what it needs.',
+    defaultDoc: '`DATABASE_URL`',
+    secret: true,
+    parse: url('postgres:', 'postgresql:'),
+  }),
+  databasePrepared: required({
+    env: 'VESTIBULE_DB_PREPARED',
+    doc: 'Prepared statements; `off` behind PgBouncer < 1.21 in transaction mode.',
+    default: 'on',
+    parse: oneOf('on', 'off'),
+  }),
+  databasePool: required({
+    env: 'VESTIBULE_DB_POOL',
+    doc: 'Most connections to PostgreSQL of one process.',
+    default: '10',
+    parse: integer(3, 200),
+  }),
+  vault: required({
+    env: 'VESTIBULE_VAULT',
+    doc: 'Where keys live: `directory`, manifests in `VESTIBULE_DIR`.',
+    default: 'directory',
+    parse: oneOf('directory'),
+  }),
+  directory: required({
+    env: 'VESTIBULE_DIR',
+    doc: 'Project, Client and Secret manifests directly in it, watched; its sub-folders are the service’s own.',
+    default: './.vestibule',
+    parse: (text) => text,
+  }),
+  namespace: required({
+    env: 'VESTIBULE_NAMESPACE',
+    doc: 'Names this installation in the database, which serves one installation only.',
+    default: 'default',
+    parse: (text) => {
+      if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) throw new SettingProblem('must be a DNS label');
+      return text;
+    },
+  }),
+  providerUrls: optional({
+    env: 'VESTIBULE_PROVIDER_URLS',
+    doc: 'The only provider base URLs that a Project may name, comma separated. A project that a deposit creates gets the first.',
+    defaultDoc: '`https://api.openai.com/v1` (and loopback, outside production)',
+    parse: (text) => list(url('https:', 'http:'))(text).map((item) => item.replace(/\/+$/, '')),
+  }),
+  adminKeys: optional({
+    env: 'VESTIBULE_ADMIN_KEY',
+    doc: 'Accepted in `X-Admin-API-Key`: at least 32 characters; several, comma separated. Required in production.',
+    defaultDoc: 'generated and printed outside production',
+    secret: true,
+    parse: secrets,
+  }),
+  jwtSecrets: optional({
+    env: 'VESTIBULE_JWT_SECRET',
+    doc: 'HS256 secrets of own tokens, at least 32 bytes; several, comma separated: the first signs, all verify. Required in production.',
+    defaultDoc: 'generated outside production',
+    secret: true,
+    parse: secrets,
+  }),
+  jwtIssuers: required({
+    env: 'VESTIBULE_JWT_ISSUERS',
+    doc: 'JSON list of `{issuer, audience, jwksUri?, clientClaim?, algorithms?}`; RS256, PS256, ES256, EdDSA by JWKS.',
+    default: '[]',
+    parse: issuers,
+  }),
+  addressLimit: required({
+    env: 'VESTIBULE_ADDRESS_LIMIT',
+    doc: 'Requests per seconds from one address (IPv6: its /64), in this process’s memory, before authentication; `off`.',
+    default: '1200/60',
+    parse: addressLimit,
+  }),
+  trustProxy: required({
+    env: 'VESTIBULE_TRUST_PROXY',
+    doc: 'CIDRs, comma separated, whose `X-Forwarded-For` is believed.',
+    default: '',
+    parse: list(addressRange),
+  }),
+  hosts: optional({
+    env: 'VESTIBULE_HOSTS',
+    doc: '`Host` names that are answered, comma separated; others get 421.',
+    defaultDoc: 'loopback names outside production; any in production',
+    parse: (text) => list((host) => host.toLowerCase())(text),
+  }),
+  logLevel: required({
+    env: 'LOG_LEVEL',
+    doc: 'Least severe level that is logged.',
+    default: 'info',
+    parse: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+  }),
+} satisfies Record<string, Setting<unknown>>;
+
+type Declarations = typeof declarations;
+export type DeclaredSettings = { [K in keyof Declarations]: ReturnType<Declarations[K]['parse']> };

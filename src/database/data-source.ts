@@ -1,0 +1,58 @@
+import { DataSource } from 'typeorm';
+import { Initial1764000000000 } from './migrations/1764000000000-initial.ts';
+
+const CONNECT_TIMEOUT_MS = 2_000;
+export const STATEMENT_TIMEOUT_MS = 5_000;
+/** Longer than the server's own limit, so that it only ends waits for a server that does not answer at all. */
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 1_000;
+const IDLE_TIMEOUT_MS = 60_000;
+
+export interface DataSourceOptions {
+  url: string;
+  poolSize: number;
+  applicationName: string;
+  onPoolError: (error: unknown) => void;
+}
+
+/** The serving role's pool. It never changes the schema. */
+export function createDataSource(options: DataSourceOptions): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url: options.url,
+    poolSize: options.poolSize,
+    applicationName: options.applicationName,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    poolErrorHandler: options.onPoolError,
+    entities: [],
+    migrations: MIGRATIONS,
+    migrationsTableName: 'schema_migrations',
+    synchronize: false,
+    logging: false,
+    installExtensions: false,
+    extra: {
+      query_timeout: ANSWER_TIMEOUT_MS,
+      idleTimeoutMillis: IDLE_TIMEOUT_MS,
+      keepAlive: true,
+    },
+  });
+}
+
+/** The owner's connection for `migrate`: schema changes may take their time, waits for locks may not. */
+export function createMigrationDataSource(url: string): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    poolSize: 2,
+    applicationName: 'vestibule-migrate',
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    entities: [],
+    migrations: MIGRATIONS,
+    migrationsTableName: 'schema_migrations',
+    migrationsTransactionMode: 'each',
+    synchronize: false,
+    logging: false,
+    installExtensions: false,
+  });
+}
+
+const MIGRATIONS = [Initial1764000000000];

@@ -1,0 +1,42 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Database } from './database.ts';
+
+const CLAIM = {
+  name: 'installation_claim',
+  text: 'INSERT INTO installation (namespace, pseudonym_key) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+};
+const READ = { name: 'installation_read', text: 'SELECT namespace, pseudonym_key FROM installation' };
+
+/** A database serves one installation: another namespace is refused. */
+export class ForeignDatabaseError extends Error {}
+
+/** What this installation keeps in its database for good: its name, and the key of its pseudonyms. */
+export class Installation {
+  #pseudonymKey: Buffer | undefined;
+
+  get loaded(): boolean {
+    return this.#pseudonymKey !== undefined;
+  }
+
+  /** Claims a new database for the namespace, or checks that an old one is its own. */
+  async load(database: Database, namespace: string): Promise<void> {
+    await database.query(CLAIM, [namespace, randomBytes(32)]);
+    const [row] = await database.query<{ namespace: string; pseudonym_key: Buffer }>(READ);
+    if (row?.namespace !== namespace) {
+      throw new ForeignDatabaseError(
+        'this database belongs to an installation with another VESTIBULE_NAMESPACE',
+      );
+    }
+    this.#pseudonymKey = row.pseudonym_key;
+  }
+
+  /** The keyed pseudonym under which database rows know a project: 32 hex digits, the same everywhere, for ever. */
+  projectHash(projectId: string): string {
+    return this.pseudonym('project', projectId);
+  }
+
+  pseudonym(kind: string, name: string): string {
+    if (this.#pseudonymKey === undefined) throw new TypeError('the installation is not loaded');
+    return createHmac('sha256', this.#pseudonymKey).update(`${kind}\0${name}`).digest('hex').slice(0, 32);
+  }
+}

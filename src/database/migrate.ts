@@ -1,0 +1,56 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import { createMigrationDataSource } from './data-source.ts';
+import { grantServingRole } from './serving-role.ts';
+
+/** Any number; the same for every process that migrates this schema. */
+const MIGRATION_LOCK = 5_842_617_301;
+const LOCK_TIMEOUT = '60s';
+const OLDEST_SERVER = 150_000;
+
+export interface MigrateOptions {
+  migrationUrl: string;
+  /** The URL whose user serves; the same user as the owner's is allowed outside production. */
+  servingUrl: string;
+}
+
+/** Brings the schema up to date and grants the serving role what it needs; returns the migrations that ran. */
+export async function migrate(options: MigrateOptions): Promise<string[]> {
+  const dataSource = createMigrationDataSource(options.migrationUrl);
+  await dataSource.initialize();
+  try {
+    const lockHolder = dataSource.createQueryRunner();
+    try {
+      await checkServer(lockHolder);
+      await lockHolder.query(`SET lock_timeout = '${LOCK_TIMEOUT}'`);
+      await lockHolder.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+      const ran = await dataSource.runMigrations();
+      await grantServingRole(lockHolder, new URL(options.servingUrl).username);
+      return ran.map(({ name }) => name);
+    } finally {
+      // Closing the session also frees the lock, so that nothing is left behind by an error above.
+      await lockHolder.query('SELECT pg_advisory_unlock_all()').catch(() => undefined);
+      await lockHolder.release();
+    }
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+/** Whether this program's schema is in the database; a newer one is, too: migrations only ever expand it. */
+export async function schemaIsCurrent(dataSource: DataSource): Promise<boolean> {
+  const rows: { name: string }[] = await dataSource
+    .query('SELECT name FROM schema_migrations')
+    .catch((error: unknown) => {
+      if ((error as { code?: string }).code === '42P01') return [];
+      throw error;
+    });
+  const applied = new Set(rows.map(({ name }) => name));
+  return dataSource.migrations.every(({ name, constructor }) => applied.has(name ?? constructor.name));
+}
+
+async function checkServer(runner: QueryRunner): Promise<void> {
+  const rows: { server_version_num: string }[] = await runner.query('SHOW server_version_num');
+  if (Number(rows[0]?.server_version_num) < OLDEST_SERVER) {
+    throw new Error('PostgreSQL 15 or newer is required');
+  }
+}

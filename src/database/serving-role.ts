@@ -1,0 +1,38 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+
+const GRANTS: Record<string, string> = {
+  installation: 'SELECT, INSERT',
+  sessions: 'SELECT, INSERT, UPDATE, DELETE',
+  limit_windows: 'SELECT, INSERT, UPDATE, DELETE',
+  quotas: 'SELECT, INSERT, UPDATE, DELETE',
+  idempotency: 'SELECT, INSERT, UPDATE, DELETE',
+  audit_events: 'SELECT, INSERT',
+  audit_heads: 'SELECT, INSERT, UPDATE',
+  schema_migrations: 'SELECT',
+};
+
+/** Grants the serving role exactly what serving needs; nothing when the owner itself serves. */
+export async function grantServingRole(runner: QueryRunner, encodedRole: string): Promise<void> {
+  const role = decodeURIComponent(encodedRole);
+  const rows: { owner: string }[] = await runner.query('SELECT current_user AS owner');
+  if (role === '' || rows[0]?.owner === role) return;
+  const quoted = `"${role.replaceAll('"', '""')}"`;
+  for (const [table, privileges] of Object.entries(GRANTS)) {
+    await runner.query(`REVOKE ALL ON ${table} FROM ${quoted}`);
+    await runner.query(`GRANT ${privileges} ON ${table} TO ${quoted}`);
+  }
+}
+
+/** Why the connected role could change or remove audit rows, if it could. */
+export async function auditTamperingPower(dataSource: DataSource): Promise<string | undefined> {
+  const rows: { superuser: boolean; owner: boolean; privilege: boolean }[] = await dataSource.query(`
+    SELECT
+      (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
+      pg_has_role(current_user, c.relowner, 'USAGE') AS owner,
+      has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE, TRIGGER') AS privilege
+    FROM pg_class c WHERE c.oid = 'audit_events'::regclass`);
+  const power = rows[0];
+  if (power === undefined || power.superuser) return 'is a superuser';
+  if (power.owner) return 'owns the audit table';
+  return power.privilege ? 'may update, delete or truncate audit rows' : undefined;
+}

@@ -1,0 +1,34 @@
+import { inspect } from 'node:util';
+import type { SecretString } from '../common/secret-string.ts';
+
+/** Where a project's key is kept: a Secret's name and the entry in it. */
+export interface KeyRef {
+  name: string;
+  key: string;
+}
+
+/**
+ * A handle on one version of a project's key. Others pass it around; the bytes come out only where a provider's
+ * request is written, and they stay those of this version when the key rotates meanwhile.
+ */
+export class ProjectKey {
+  readonly fingerprint: string;
+  /** Milliseconds since the epoch at which this process first held this version. */
+  readonly loadedAt: number;
+  readonly #secret: SecretString;
+
+  constructor(secret: SecretString, loadedAt: number) {
+    this.#secret = secret;
+    this.fingerprint = secret.fingerprint();
+    this.loadedAt = loadedAt;
+  }
+
+  /** The key itself. Call it after the use is committed to the audit, and put the result in a request header only. */
+  reveal(): string {
+    return this.#secret.reveal();
+  }
+
+  [inspect.custom](): string {
+    return `ProjectKey ${this.fingerprint}`;
+  }
+}

@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import { Controller, Delete, Get, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { Access } from '../auth/access.ts';
+import { adminOrigin } from '../auth/credentials.ts';
+import { invalidRequest, unavailable } from '../common/app-error.ts';
+import { Clock } from '../common/clock.ts';
+import { checker } from '../common/schema.ts';
+import { SecretString } from '../common/secret-string.ts';
+import { Installation } from '../database/installation.ts';
+import { readJsonObject } from '../http/json-body.ts';
+import { PROJECT_ID } from '../projects/project-schema.ts';
+import { type Deposit, type Deposited, KeyDeposits } from './key-deposits.ts';
+import { keyProblem, Vault } from './vault.ts';
+
+const PROBE_SLOW_MS = 2_000;
+
+const ProjectIdField = Type.String({ pattern: PROJECT_ID });
+const checkDeposit = checker(
+  Type.Object(
+    { project_id: ProjectIdField, openai_key: Type.String(), validate: Type.Optional(Type.Boolean()) },
+    { additionalProperties: false },
+  ),
+);
+const checkRotation = checker(
+  Type.Object({ project_id: ProjectIdField, openai_key: Type.String() }, { additionalProperties: false }),
+);
+const checkRemoval = checker(Type.Object({ project_id: ProjectIdField }, { additionalProperties: false }));
+
+/** The keys of the vault, for admins: they come in here and never go out again. */
+@Controller()
+export class VaultController {
+  constructor(
+    private readonly deposits: KeyDeposits,
+    private readonly vault: Vault,
+    private readonly installation: Installation,
+    private readonly clock: Clock,
+  ) {}
+
+  @Post('projects/key')
+  @Access('admin')
+  async deposit(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const checked = checkDeposit(await readJsonObject(request));
+    if (!checked.ok) throw invalidRequest(checked.details);
+    const deposit = this.#deposit(request, checked.value);
+    const deposited = await this.deposits.deposit(deposit, checked.value.validate === true);
+    reply.status(deposited.replaced ? 200 : 201);
+    return this.#show(deposit.projectId, deposited);
+  }
+
+  @Post('projects/key/rotate')
+  @Access('admin')
+  async rotate(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const checked = checkRotation(await readJsonObject(request));
+    if (!checked.ok) throw invalidRequest(checked.details);
+    const deposit = this.#deposit(request, checked.value);
+    reply.status(200);
+    return this.#show(deposit.projectId, await this.deposits.rotate(deposit));
+  }
+
+  @Delete('projects/key')
+  @Access('admin')
+  async remove(@Req() request: FastifyRequest): Promise<unknown> {
+    const checked = checkRemoval(await readJsonObject(request));
+    if (!checked.ok) throw invalidRequest(checked.details);
+    this.#requireDatabase();
+    const { project_id: projectId } = checked.value;
+    const removed = await this.deposits.remove(projectId, adminOrigin(request));
+    return { success: true, project_id: projectId, key_fingerprint: removed.fingerprint };
+  }
+
+  /** A write, read and removal of a throw-away key. */
+  @Get('health/vault')
+  @Access('admin')
+  async health(): Promise<unknown> {
+    const ref = { name: `vestibule-probe-${randomBytes(8).toString('hex')}`, key: 'probe' };
+    const started = this.clock.monotonic();
+    let healthy = true;
+    try {
+      await this.vault.put(ref, new SecretString(randomBytes(16).toString('hex')));
+    } catch {
+      healthy = false;
+    }
+    await this.vault.remove(ref).catch(() => {
+      healthy = false;
+    });
+    const milliseconds = Math.round((this.clock.monotonic() - started) * 100) / 100;
+    return {
+      status: healthy && milliseconds < PROBE_SLOW_MS ? 'healthy' : 'degraded',
+      round_trip_ms: milliseconds,
+    };
+  }
+
+  #deposit(request: FastifyRequest, body: { project_id: string; openai_key: string }): Deposit {
+    const problem = keyProblem(body.openai_key);
+    if (problem !== undefined) throw invalidRequest([{ path: '/openai_key', message: problem }]);
+    this.#requireDatabase();
+    return {
+      projectId: body.project_id,
+      secret: new SecretString(body.openai_key),
+      origin: adminOrigin(request),
+    };
+  }
+
+  /** Nothing is changed in the vault that cannot be recorded. */
+  #requireDatabase(): void {
+    if (!this.installation.loaded) throw unavailable('The service cannot reach its database.');
+  }
+
+  #show(projectId: string, { key }: Deposited): Record<string, unknown> {
+    return {
+      success: true,
+      project_id: projectId,
+      key_fingerprint: key.fingerprint,
+      created_at: new Date(key.loadedAt).toISOString(),
+    };
+  }
+}

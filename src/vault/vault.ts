@@ -1,0 +1,28 @@
+import type { SecretString } from '../common/secret-string.ts';
+import type { ManifestProblem } from '../directory/manifest.ts';
+import type { KeyRef, ProjectKey } from './project-key.ts';
+
+/** Where provider keys live. Adapters keep what they watch in memory, so that reading is synchronous. */
+export abstract class Vault {
+  /** Loads once and begins to watch; a change is seen within 1 s. */
+  abstract start(): Promise<void>;
+  abstract stop(): void;
+  /** The key as last seen; undefined without one. */
+  abstract find(ref: KeyRef): ProjectKey | undefined;
+  /** Stores a key and resolves once it is read back with its fingerprint. */
+  abstract put(ref: KeyRef, secret: SecretString): Promise<ProjectKey>;
+  /** Removes a key and resolves once it is gone; resolves, too, when there was none. */
+  abstract remove(ref: KeyRef): Promise<void>;
+  /** What is wrong with stored keys, by source and field. */
+  abstract problems(): ManifestProblem[];
+  /** Calls back after keys changed. */
+  abstract onChange(listener: () => void): void;
+}
+
+/** Why a text cannot be a provider key; undefined when it can. */
+export function keyProblem(text: string): string | undefined {
+  // What an HTTP header can carry; every provider's keys are of this form.
+  return /^[\x21-\x7e]{8,512}$/.test(text)
+    ? undefined
+    : 'must be 8 to 512 printable ASCII characters without spaces';
+}

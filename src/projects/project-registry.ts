@@ -1,0 +1,109 @@
+import type { Logger } from 'pino';
+import type { ManifestProblem } from '../directory/manifest.ts';
+import type { ManifestDirectory } from '../directory/manifest-directory.ts';
+import { unavailable } from '../common/app-error.ts';
+import { buildSnapshot, EMPTY_SNAPSHOT, type Snapshot } from './snapshot.ts';
+
+export interface ProjectRegistryOptions {
+  baseUrlAllowed: (url: string) => boolean;
+  /** The base URL of a project that a deposit creates. */
+  baseUrlOfNewProjects: string;
+}
+
+/** Owns the configuration: the current snapshot, swapped atomically as manifests change. */
+export class ProjectRegistry {
+  readonly #directory: ManifestDirectory;
+  readonly #options: ProjectRegistryOptions;
+  readonly #logger: Logger;
+  #snapshot: Snapshot = EMPTY_SNAPSHOT;
+  #reported = new Set<string>();
+  #listeners: ((now: Snapshot, before: Snapshot) => void)[] = [];
+
+  constructor(directory: ManifestDirectory, options: ProjectRegistryOptions, logger: Logger) {
+    this.#directory = directory;
+    this.#options = options;
+    this.#logger = logger;
+  }
+
+  start(): void {
+    this.#directory.onChange(() => {
+      this.#load();
+    });
+    this.#load();
+  }
+
+  stop(): void {
+    this.#listeners = [];
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  get baseUrlOfNewProjects(): string {
+    return this.#options.baseUrlOfNewProjects;
+  }
+
+  onChange(listener: (now: Snapshot, before: Snapshot) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Writes a project with the defaults for an id that no resource configures. */
+  async create(projectId: string): Promise<void> {
+    const spec = { projectId, provider: { type: 'openai', baseUrl: this.baseUrlOfNewProjects } };
+    await this.#write(this.#freeName(projectId), [], { spec });
+  }
+
+  async setSuspended(name: string, suspended: boolean): Promise<void> {
+    await this.#write(name, [{ path: ['spec', 'suspended'], value: suspended }], {});
+  }
+
+  async #write(
+    name: string,
+    edits: { path: string[]; value: unknown }[],
+    whenNew: Record<string, unknown>,
+  ): Promise<void> {
+    try {
+      await this.#directory.apply({ kind: 'Project', name }, edits, whenNew);
+    } catch (error) {
+      throw unavailable('The project’s configuration could not be written.', error);
+    }
+  }
+
+  #freeName(projectId: string): string {
+    const base = projectId
+      .toLowerCase()
+      .replace(/[^a-z0-9.-]/g, '-')
+      .replace(/[^a-z0-9]+$/, '');
+    const taken = new Set(this.#directory.list('Project').map(({ name }) => name));
+    let name = base;
+    for (let number = 2; taken.has(name); number += 1) name = `${base}-${number}`;
+    return name;
+  }
+
+  #load(): void {
+    const before = this.#snapshot;
+    this.#snapshot = buildSnapshot(
+      {
+        projects: this.#directory.list('Project'),
+        clients: this.#directory.list('Client'),
+        problems: this.#directory.problems(),
+      },
+      before,
+      this.#options.baseUrlAllowed,
+    );
+    this.#report(this.#snapshot.problems);
+    for (const listener of this.#listeners) listener(this.#snapshot, before);
+  }
+
+  #report(problems: readonly ManifestProblem[]): void {
+    const reported = new Set<string>();
+    for (const problem of problems) {
+      const key = JSON.stringify(problem);
+      reported.add(key);
+      if (!this.#reported.has(key))
+        this.#logger.warn(problem, 'a manifest is not valid; its last good version stays');
+    }
+    this.#reported = reported;
+  }
+}

@@ -1,0 +1,117 @@
+import type { ErrorDetail } from '../common/app-error.ts';
+import { checker } from '../common/schema.ts';
+import type { Manifest } from '../directory/manifest.ts';
+import type { KeyRef } from '../vault/project-key.ts';
+import {
+  ClientManifest,
+  type ClientSpec,
+  DEFAULT_MODEL,
+  ProjectManifest,
+  type ProjectSpec,
+  TERM,
+} from './project-schema.ts';
+
+/** A project as configured, defaults filled in. */
+export interface Project {
+  name: string;
+  projectId: string;
+  keyRef: KeyRef;
+  spec: ProjectSpec;
+  /** The model of a session that names none. */
+  defaultModel: string;
+  /** What old clients ask for → what they get. */
+  modelAliases: Readonly<Record<string, string>>;
+  createdAt: number;
+  source: string;
+}
+
+/** A managed client as configured, defaults filled in. */
+export interface Client {
+  name: string;
+  clientId: string;
+  /** Absent: its tokens are signed by this service. */
+  issuer: string | undefined;
+  projectName: string;
+  spec: ClientSpec;
+  /** Unix seconds; older tokens are refused. */
+  tokensNotBefore: number | undefined;
+  source: string;
+}
+
+export type Read<T> = { ok: true; value: T } | { ok: false; details: ErrorDetail[] };
+
+const checkProject = checker(ProjectManifest, { nameUnknownFields: true });
+const checkClient = checker(ClientManifest, { nameUnknownFields: true });
+
+export function readProject(manifest: Manifest, baseUrlAllowed: (url: string) => boolean): Read<Project> {
+  const checked = checkProject(manifest.document);
+  if (!checked.ok) return checked;
+  const { spec } = checked.value;
+  const details = projectRules(spec, baseUrlAllowed);
+  if (details.length > 0) return { ok: false, details };
+  const defaultModel = spec.session.models[0] ?? DEFAULT_MODEL;
+  return {
+    ok: true,
+    value: {
+      name: manifest.name,
+      projectId: spec.projectId ?? manifest.name,
+      keyRef: { name: spec.keySecretRef.name ?? `${manifest.name}-key`, key: spec.keySecretRef.key },
+      spec,
+      defaultModel,
+      modelAliases: spec.session.modelAliases ?? { 'gpt-4o-realtime-preview': defaultModel },
+      createdAt: manifest.createdAt,
+      source: manifest.source,
+    },
+  };
+}
+
+export function readClient(manifest: Manifest): Read<Client> {
+  const checked = checkClient(manifest.document);
+  if (!checked.ok) return checked;
+  const { spec } = checked.value;
+  const details = clientRules(spec);
+  if (details.length > 0) return { ok: false, details };
+  return {
+    ok: true,
+    value: {
+      name: manifest.name,
+      clientId: spec.clientId ?? manifest.name,
+      issuer: spec.issuer,
+      projectName: spec.projectRef.name,
+      spec,
+      tokensNotBefore:
+        spec.tokensNotBefore === undefined ? undefined : Math.ceil(Date.parse(spec.tokensNotBefore) / 1000),
+      source: manifest.source,
+    },
+  };
+}
+
+function projectRules(spec: ProjectSpec, baseUrlAllowed: (url: string) => boolean): ErrorDetail[] {
+  const details: ErrorDetail[] = [];
+  const { session, provider } = spec;
+  if (session.leaseSeconds < session.secretTtlSeconds) {
+    details.push({ path: '/spec/session/leaseSeconds', message: 'must be at least secretTtlSeconds' });
+  }
+  if (!baseUrlAllowed(provider.baseUrl)) {
+    details.push({ path: '/spec/provider/baseUrl', message: 'is not among VESTIBULE_PROVIDER_URLS' });
+  }
+  const { voice } = session.defaults;
+  if (voice !== undefined && session.voices.length > 0 && !session.voices.includes(voice)) {
+    details.push({ path: '/spec/session/defaults/voice', message: 'must be one of voices' });
+  }
+  if (Object.keys(session.modelAliases ?? {}).some((alias) => !new RegExp(TERM).test(alias))) {
+    details.push({ path: '/spec/session/modelAliases', message: 'has a key that is no model name' });
+  }
+  return details;
+}
+
+function clientRules(spec: ClientSpec): ErrorDetail[] {
+  const details: ErrorDetail[] = [];
+  if (spec.serviceAccount !== undefined && (spec.clientId !== undefined || spec.issuer !== undefined)) {
+    details.push({ path: '/spec/serviceAccount', message: 'cannot be combined with clientId or issuer' });
+  }
+  if (spec.tokensNotBefore !== undefined && Number.isNaN(Date.parse(spec.tokensNotBefore))) {
+    details.push({ path: '/spec/tokensNotBefore', message: 'must be an RFC 3339 time' });
+  }
+  return details;
+}

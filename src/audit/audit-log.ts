@@ -1,0 +1,31 @@
+import type { Clock } from '../common/clock.ts';
+import { Batcher } from '../common/batcher.ts';
+import { newChainId } from '../common/ids.ts';
+import type { Database } from '../database/database.ts';
+import type { AuditEntry } from './audit-event.ts';
+
+const APPEND = { name: 'audit_append', text: 'SELECT audit_append($1, $2)' };
+const MAX_BATCH = 200;
+const MAX_UNANSWERED = 2_000;
+
+/** Appends events that stand alone. Those that record a session's step travel in that step's own transaction. */
+export class AuditLog {
+  readonly #batcher: Batcher<AuditEntry, undefined>;
+
+  constructor(database: Database, clock: Clock, onAppended: (entries: AuditEntry[]) => void) {
+    const chain = newChainId(clock.now());
+    this.#batcher = new Batcher(
+      async (entries) => {
+        await database.query(APPEND, [chain, JSON.stringify(entries)]);
+        onAppended(entries);
+        return entries.map(() => undefined);
+      },
+      { maxBatch: MAX_BATCH, maxUnanswered: MAX_UNANSWERED },
+    );
+  }
+
+  /** Resolves once the event is committed; rejects with a 503, and then what it records must not happen. */
+  async append(entry: AuditEntry): Promise<void> {
+    await this.#batcher.submit(entry);
+  }
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+
+/** A row as the API, the export and the hash know it. */
+export interface AuditRow {
+  chain: string;
+  seq: number;
+  /** RFC 3339 in ms. */
+  time: string;
+  event: string;
+  project_hash: string | null;
+  actor: string | null;
+  actor_kind: string;
+  ip: string | null;
+  request_id: string | null;
+  trace_id: string | null;
+  outcome: string;
+  session_id: string | null;
+  detail: Record<string, unknown>;
+  prev_hash: string;
+  hash: string;
+}
+
+export interface StoredAuditRow extends Omit<AuditRow, 'seq' | 'time'> {
+  seq: string;
+  time: Date;
+}
+
+export const AUDIT_COLUMNS =
+  'chain, seq, time, event, project_hash, actor, actor_kind, ip, request_id, trace_id, outcome, session_id, detail, prev_hash, hash';
+
+export const FIRST_PREV_HASH = '0'.repeat(64);
+
+export function toAuditRow(stored: StoredAuditRow): AuditRow {
+  return { ...stored, seq: Number(stored.seq), time: stored.time.toISOString() };
+}
+
+/** SHA-256 of the previous hash and the RFC 8785 JSON of all that is not a hash. */
+export function auditHash({ hash: _hash, prev_hash: previous, ...rest }: AuditRow): string {
+  return createHash('sha256')
+    .update(`${previous}${canonicalize(rest) ?? ''}`, 'utf8')
+    .digest('hex');
+}

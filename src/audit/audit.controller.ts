@@ -1,0 +1,64 @@
+import { Controller, Get, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import Type from 'typebox';
+import { Access } from '../auth/access.ts';
+import { unavailable } from '../common/app-error.ts';
+import { Installation } from '../database/installation.ts';
+import { checkTime, decodeCursor, encodeCursor, queryChecker, TIME_PATTERN } from '../http/query.ts';
+import { AUDIT_EVENTS } from './audit-event.ts';
+import { AuditQueries } from './audit-queries.ts';
+
+const Time = Type.Optional(Type.String({ pattern: TIME_PATTERN }));
+
+const checkQuery = queryChecker(
+  Type.Object(
+    {
+      limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+      cursor: Type.Optional(Type.String({ maxLength: 500 })),
+      project_id: Type.Optional(Type.String({ maxLength: 63 })),
+      event: Type.Optional(Type.Union(AUDIT_EVENTS.map((event) => Type.Literal(event)))),
+      from: Time,
+      to: Time,
+      format: Type.Union([Type.Literal('json'), Type.Literal('jsonl')], { default: 'json' }),
+    },
+    { additionalProperties: false },
+  ),
+);
+
+@Controller('audit-logs')
+export class AuditController {
+  constructor(
+    private readonly queries: AuditQueries,
+    private readonly installation: Installation,
+  ) {}
+
+  @Get()
+  @Access('admin')
+  async list(@Query() query: unknown, @Res({ passthrough: true }) reply: FastifyReply): Promise<unknown> {
+    if (!this.installation.loaded) throw unavailable('The service cannot reach its database.');
+    const { limit, cursor, project_id: projectId, event, from, to, format } = checkQuery(query);
+    const rows = await this.queries.page({
+      projectHash: projectId === undefined ? undefined : this.installation.projectHash(projectId),
+      event,
+      from: checkTime(from, '/from'),
+      to: checkTime(to, '/to'),
+      after: readCursor(cursor),
+      limit: limit + 1,
+    });
+    const logs = rows.slice(0, limit);
+    const last = rows.length > limit ? logs.at(-1) : undefined;
+    const next = last === undefined ? null : encodeCursor([Date.parse(last.time), last.chain, last.seq]);
+    if (format === 'json') return { logs, next_cursor: next };
+    if (next !== null) reply.header('x-next-cursor', next);
+    reply.type('application/x-ndjson; charset=utf-8');
+    return logs.map((row) => `${JSON.stringify(row)}\n`).join('');
+  }
+}
+
+const CURSOR = [/^\d{1,13}$/, /^chn_[0-9a-z]{26}$/, /^\d{1,15}$/];
+
+function readCursor(cursor: string | undefined): { time: string; chain: string; seq: string } | undefined {
+  const [time, chain, seq] = decodeCursor(cursor, CURSOR) ?? [];
+  if (time === undefined || chain === undefined || seq === undefined) return undefined;
+  return { time: new Date(Number(time)).toISOString(), chain, seq };
+}

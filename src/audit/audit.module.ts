@@ -1,0 +1,34 @@
+import { Module } from '@nestjs/common';
+import { Clock } from '../common/clock.ts';
+import { provide } from '../common/provide.ts';
+import { Database } from '../database/database.ts';
+import { Log } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { MetricsModule } from '../telemetry/metrics.module.ts';
+import { AuditController } from './audit.controller.ts';
+import { AuditLog } from './audit-log.ts';
+import { AuditQueries } from './audit-queries.ts';
+import { RejectionSampler } from './rejection-sampler.ts';
+
+@Module({
+  imports: [MetricsModule],
+  controllers: [AuditController],
+  providers: [
+    provide(AuditQueries, [Database], (database) => new AuditQueries(database)),
+    provide(
+      AuditLog,
+      [Database, Clock, Metrics],
+      (database, clock, metrics) =>
+        new AuditLog(database, clock, (entries) => {
+          metrics.audited(entries);
+        }),
+    ),
+    provide(
+      RejectionSampler,
+      [AuditLog, Clock, Log],
+      (auditLog, clock, log) => new RejectionSampler(auditLog, clock, log),
+    ),
+  ],
+  exports: [AuditLog, RejectionSampler],
+})
+export class AuditModule {}

@@ -1,0 +1,60 @@
+import { Module } from '@nestjs/common';
+import { APP_GUARD, Reflector } from '@nestjs/core';
+import passport from 'passport';
+import { AuditModule } from '../audit/audit.module.ts';
+import { RejectionSampler } from '../audit/rejection-sampler.ts';
+import { Clock } from '../common/clock.ts';
+import { provide } from '../common/provide.ts';
+import { Settings } from '../config/load-settings.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { MetricsModule } from '../telemetry/metrics.module.ts';
+import { AccessGuard } from './access.guard.ts';
+import { AddressLimitGuard } from './address-limit.guard.ts';
+import { AddressWindows } from './address-windows.ts';
+import { AdminKeys } from './admin-keys.ts';
+import { JwtGuard } from './jwt.guard.ts';
+import { JwtStrategy } from './jwt.strategy.ts';
+import { TokenVerifier } from './token-verifier.ts';
+
+@Module({
+  imports: [AuditModule, MetricsModule],
+  providers: [
+    provide(
+      TokenVerifier,
+      [Settings, Clock],
+      ({ jwtSecrets, jwtIssuers }, clock) => new TokenVerifier(jwtSecrets ?? [], jwtIssuers, clock),
+    ),
+    provide(AdminKeys, [Settings], ({ adminKeys }) => new AdminKeys(adminKeys ?? [])),
+    provide(JwtGuard, [TokenVerifier], (verifier) => {
+      passport.use('jwt', new JwtStrategy(verifier));
+      return new JwtGuard();
+    }),
+    // In this order: an address over its limit is not even looked at.
+    {
+      provide: APP_GUARD,
+      inject: [Settings, Reflector, Clock, Metrics],
+      useFactory: async (
+        { addressLimit }: Settings,
+        reflector: Reflector,
+        clock: Clock,
+        metrics: Metrics,
+      ) => {
+        const onLimited = (): void => {
+          metrics.limited('address');
+        };
+        const windows = new AddressWindows(clock);
+        const guard = new AddressLimitGuard({ limit: addressLimit, windows, reflector, clock, onLimited });
+        await guard.onModuleInit();
+        return guard;
+      },
+    },
+    {
+      provide: APP_GUARD,
+      inject: [Reflector, JwtGuard, AdminKeys, RejectionSampler],
+      useFactory: (reflector: Reflector, jwt: JwtGuard, admins: AdminKeys, rejections: RejectionSampler) =>
+        new AccessGuard(reflector, jwt, admins, rejections),
+    },
+  ],
+  exports: [TokenVerifier],
+})
+export class AuthModule {}

@@ -1,0 +1,87 @@
+import { AppError } from '../common/app-error.ts';
+import type { Client, Project } from '../projects/resource.ts';
+import { type Snapshot, tokenKey } from '../projects/snapshot.ts';
+import type { ProjectKey } from '../vault/project-key.ts';
+import type { Vault } from '../vault/vault.ts';
+import type { VerifiedToken } from './token-verifier.ts';
+import { Unauthorized } from './unauthorized.ts';
+
+/** Who asks for a session, established: the project, its key's handle, and the client if a JWT spoke. */
+export interface Caller {
+  flow: 'vault' | 'commercial';
+  project: Project;
+  key: ProjectKey;
+  client: Client | undefined;
+}
+
+export interface CallerClaims {
+  token: VerifiedToken | undefined;
+  /** As the body says, unchecked. */
+  projectId: unknown;
+  origin: string | undefined;
+}
+
+/** Names the caller or refuses it, from memory and without waiting, so that no answer's time tells which it was. */
+export function resolveCaller(
+  snapshot: Snapshot,
+  vault: Vault,
+  claims: CallerClaims,
+  onProject: (project: Project) => void,
+): Caller {
+  return claims.token === undefined
+    ? resolveProject(snapshot, vault, claims, onProject)
+    : resolveClient(snapshot, vault, { ...claims, token: claims.token }, onProject);
+}
+
+function resolveProject(
+  snapshot: Snapshot,
+  vault: Vault,
+  { projectId, origin }: CallerClaims,
+  onProject: (project: Project) => void,
+): Caller {
+  if (projectId === undefined || projectId === null) throw new Unauthorized('no_credentials');
+  const project = typeof projectId === 'string' ? snapshot.projectsById.get(projectId) : undefined;
+  if (project === undefined) throw new Unauthorized('unknown_project');
+  const { access, suspended } = project.spec;
+  if (access.projectId === 'Disabled') throw new Unauthorized('project_id_disabled');
+  if (!originAllowed(project, origin)) throw new Unauthorized('origin');
+  const key = vault.find(project.keyRef);
+  if (key === undefined) throw new Unauthorized('project_without_key');
+  onProject(project);
+  if (suspended) throw new AppError('suspended', 'This project is suspended.');
+  return { flow: 'vault', project, key, client: undefined };
+}
+
+function resolveClient(
+  snapshot: Snapshot,
+  vault: Vault,
+  { token, projectId, origin }: CallerClaims & { token: VerifiedToken },
+  onProject: (project: Project) => void,
+): Caller {
+  const client = snapshot.clientsByToken.get(tokenKey(token.issuer, token.subject));
+  if (client === undefined) throw new Unauthorized('unknown_client');
+  if (client.tokensNotBefore !== undefined && !((token.issuedAt ?? 0) >= client.tokensNotBefore)) {
+    throw new Unauthorized('token_too_old');
+  }
+  const project = snapshot.projectsByName.get(client.projectName);
+  if (project !== undefined && originAllowed(project, origin)) onProject(project);
+  if (typeof projectId === 'string' && projectId !== project?.projectId) {
+    throw new AppError('forbidden', 'This client may not use that project.');
+  }
+  if (client.spec.suspended) throw new AppError('suspended', 'This client is suspended.');
+  if (project?.spec.suspended === true)
+    throw new AppError('suspended', 'This client’s project is suspended.');
+  const key = project === undefined ? undefined : vault.find(project.keyRef);
+  if (project === undefined || key === undefined) {
+    throw new AppError('key_unavailable', 'This client’s project has no key in the vault.', {
+      retryAfter: 30,
+    });
+  }
+  return { flow: 'commercial', project, key, client };
+}
+
+/** A request without Origin is allowed: the list stops sites, not scripts. */
+export function originAllowed(project: Project, origin: string | undefined): boolean {
+  const { allowedOrigins } = project.spec.access;
+  return origin === undefined || allowedOrigins.length === 0 || allowedOrigins.includes(origin);
+}

@@ -1,0 +1,160 @@
+import {
+  createRemoteJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
+import { unavailable } from '../common/app-error.ts';
+import type { Clock } from '../common/clock.ts';
+import type { SecretString } from '../common/secret-string.ts';
+import type { IssuerSettings } from '../config/settings.ts';
+import { discoverJwksUri } from './discovery.ts';
+
+export const OWN_ISSUER = 'vestibule';
+export const MAX_TOKEN_TTL_S = 24 * 60 * 60;
+const SKEW_S = 30;
+const MAX_TOKEN_LENGTH = 8_192;
+const JWKS = { cooldownDuration: 30_000, cacheMaxAge: 600_000, timeoutDuration: 5_000 };
+
+/** A token whose signature and times hold. What it may do is for the snapshot to say. */
+export interface VerifiedToken {
+  /** Absent for own tokens. */
+  issuer: string | undefined;
+  /** Who it speaks of: `sub`, or the issuer's clientClaim. */
+  subject: string;
+  /** Unix seconds. */
+  issuedAt: number | undefined;
+}
+
+/** The token is not one: the same for every reason. */
+export class InvalidTokenError extends Error {}
+
+/** Verifies own tokens (HS256) and those of the configured OIDC issuers (asymmetric, by JWKS). */
+export class TokenVerifier {
+  readonly #ownKeys: Uint8Array[];
+  readonly #issuers: Map<string, IssuerSettings>;
+  readonly #keySets = new Map<string, JWTVerifyGetKey>();
+  readonly #clock: Clock;
+
+  constructor(secrets: SecretString[], issuers: IssuerSettings[], clock: Clock) {
+    this.#ownKeys = secrets.map((secret) => new TextEncoder().encode(secret.reveal()));
+    this.#issuers = new Map(issuers.map((issuer) => [issuer.issuer, issuer]));
+    this.#clock = clock;
+  }
+
+  /** Rejects with InvalidTokenError, or with a 503 when the issuer's keys cannot be had. */
+  async verify(token: string): Promise<VerifiedToken> {
+    const iss = claimedIssuer(token);
+    if (iss === undefined || iss === OWN_ISSUER) {
+      return this.#verifyOwn(token).catch(() => {
+        throw new InvalidTokenError();
+      });
+    }
+    const issuer = this.#issuers.get(iss);
+    if (issuer === undefined) throw new InvalidTokenError();
+    try {
+      return await this.#verifyForeign(token, issuer);
+    } catch (error) {
+      if (isTokensFault(error)) throw new InvalidTokenError();
+      throw unavailable('The token’s issuer cannot be reached.', error);
+    }
+  }
+
+  /** Signs an own token; `ttlSeconds` is at most MAX_TOKEN_TTL_S. */
+  async sign(subject: string, ttlSeconds: number): Promise<string> {
+    const [key] = this.#ownKeys;
+    if (key === undefined) throw new TypeError('there is no JWT secret');
+    const now = Math.floor(this.#clock.now() / 1000);
+    return new SignJWT()
+      .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+      .setIssuer(OWN_ISSUER)
+      .setAudience(OWN_ISSUER)
+      .setSubject(subject)
+      .setIssuedAt(now)
+      .setExpirationTime(now + ttlSeconds)
+      .sign(key);
+  }
+
+  async #verifyForeign(token: string, issuer: IssuerSettings): Promise<VerifiedToken> {
+    const { payload } = await jwtVerify(token, this.#keySet(issuer), {
+      ...this.#times(),
+      algorithms: issuer.algorithms,
+      issuer: issuer.issuer,
+      audience: issuer.audience,
+    });
+    return this.#claims(payload, issuer.issuer, payload[issuer.clientClaim]);
+  }
+
+  async #verifyOwn(token: string): Promise<VerifiedToken> {
+    let failure: unknown = new InvalidTokenError();
+    for (const key of this.#ownKeys) {
+      try {
+        const { payload } = await jwtVerify(token, key, { ...this.#times(), algorithms: ['HS256'] });
+        if (payload.aud !== undefined && payload.aud !== OWN_ISSUER) throw new InvalidTokenError();
+        return this.#claims(payload, undefined, payload.sub);
+      } catch (error) {
+        failure = error;
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) break;
+      }
+    }
+    throw failure;
+  }
+
+  #times(): JWTVerifyOptions {
+    return { clockTolerance: SKEW_S, currentDate: new Date(this.#clock.now()), requiredClaims: ['exp'] };
+  }
+
+  #claims(payload: JWTPayload, issuer: string | undefined, subject: unknown): VerifiedToken {
+    const { iat } = payload;
+    const latest = this.#clock.now() / 1000 + SKEW_S;
+    if (typeof subject !== 'string' || subject === '') throw new InvalidTokenError();
+    if (iat !== undefined && !(typeof iat === 'number' && iat <= latest)) throw new InvalidTokenError();
+    return { issuer, subject, issuedAt: iat };
+  }
+
+  /** jose keeps the keys, refreshes them once for many waiters and not again within the cooldown. */
+  #keySet(issuer: IssuerSettings): JWTVerifyGetKey {
+    const known = this.#keySets.get(issuer.issuer);
+    if (known !== undefined) return known;
+    let uri: Promise<URL> | undefined;
+    let remote: JWTVerifyGetKey | undefined;
+    const keySet: JWTVerifyGetKey = async (header, input) => {
+      // A failed discovery is forgotten, so that the next token tries again.
+      uri ??= discoverJwksUri(issuer, JWKS.timeoutDuration).catch((error: unknown) => {
+        uri = undefined;
+        throw error;
+      });
+      remote ??= createRemoteJWKSet(await uri, JWKS);
+      return remote(header, input);
+    };
+    this.#keySets.set(issuer.issuer, keySet);
+    return keySet;
+  }
+}
+
+/** The `iss` of a well-formed token, read before its signature is checked: it only chooses who checks. */
+function claimedIssuer(token: string): string | undefined {
+  if (token.length > MAX_TOKEN_LENGTH) throw new InvalidTokenError();
+  try {
+    if (decodeProtectedHeader(token).crit !== undefined) throw new InvalidTokenError();
+    return decodeJwt(token).iss;
+  } catch {
+    throw new InvalidTokenError();
+  }
+}
+
+/** jose's generic error is the JWKS endpoint's answer, its time-out the endpoint's silence. */
+function isTokensFault(error: unknown): boolean {
+  if (error instanceof InvalidTokenError) return true;
+  return (
+    error instanceof errors.JOSEError &&
+    !(error instanceof errors.JWKSTimeout) &&
+    !(error instanceof errors.JWKSInvalid) &&
+    error.code !== errors.JOSEError.code
+  );
+}

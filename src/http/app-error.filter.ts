@@ -1,0 +1,53 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { AppError, notFound } from '../common/app-error.ts';
+import type { Clock } from '../common/clock.ts';
+import { isDefect } from '../database/database-error.ts';
+import { errorAnswer } from './error-answer.ts';
+import type { RouteTable } from './route-table.ts';
+
+/** The one place where an error becomes an answer. What is not an AppError is a defect: a 500 that tells nothing. */
+@Catch()
+export class AppErrorFilter implements ExceptionFilter {
+  readonly #routes: RouteTable;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+
+  constructor(routes: RouteTable, clock: Clock, logger: Logger) {
+    this.#routes = routes;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const error = this.#toAppError(thrown, request);
+    request.context.errorCode = error.code;
+    this.#log(error, request.context.requestId);
+    if (reply.sent) return;
+    const path = request.url.split('?', 1)[0] ?? '';
+    const answer = errorAnswer(error, request.context.requestId, path, this.#clock.now());
+    if (answer.status === 401) request.context.allowOrigin = '*';
+    reply.status(answer.status).headers(answer.headers).send(answer.body);
+  }
+
+  #toAppError(thrown: unknown, request: FastifyRequest): AppError {
+    if (thrown instanceof AppError) return thrown;
+    if (thrown instanceof HttpException && thrown.getStatus() === 404) {
+      return this.#routes.refusal(request.method, request.url) ?? notFound();
+    }
+    return new AppError('internal', 'The service failed.', { cause: thrown });
+  }
+
+  #log(error: AppError, requestId: string): void {
+    const { cause } = error.options;
+    if (error.code === 'internal' || isDefect(cause)) {
+      this.#logger.error({ err: cause, request_id: requestId }, 'a request met a defect');
+    } else if (cause !== undefined) {
+      this.#logger.warn({ err: cause, request_id: requestId, code: error.code }, error.message);
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import type { FastifyRequest } from 'fastify';
+import { safeParse } from 'secure-json-parse';
+import { AppError } from '../common/app-error.ts';
+import { isRecord } from '../common/json.ts';
+
+export const MAX_BODY_BYTES = 64 * 1024;
+export const MAX_DEPTH = 32;
+const READ_TIMEOUT_MS = 10_000;
+
+export interface BodyOptions {
+  /** Also take text/plain, which `navigator.sendBeacon` can send without a preflight. */
+  plainText?: boolean;
+}
+
+/**
+ * Reads and parses the body, which nothing has touched before: a request that is refused for who sends it is
+ * refused unread. Answers an empty object for no body.
+ */
+export async function readJsonObject(
+  request: FastifyRequest,
+  options: BodyOptions = {},
+): Promise<Record<string, unknown>> {
+  const text = await readText(request, options);
+  if (text === '') return {};
+  if (exceedsDepth(text)) throw malformed('is nested too deeply');
+  const parsed: unknown = safeParse(text);
+  if (parsed === undefined) throw malformed('is not valid JSON');
+  // safeParse answers null both for the text "null" and for keys that would reach a prototype
+  if (!isRecord(parsed)) throw malformed('must be a JSON object');
+  return parsed;
+}
+
+function malformed(message: string, headers: Record<string, string> = {}): AppError {
+  const details = [{ path: '/', message }];
+  return new AppError('invalid_request', `The body ${message}.`, { details, headers });
+}
+
+function tooLarge(): AppError {
+  return new AppError('payload_too_large', `The body is larger than ${MAX_BODY_BYTES} bytes.`);
+}
+
+async function readText(request: FastifyRequest, options: BodyOptions): Promise<string> {
+  const { headers } = request;
+  const length = Number(headers['content-length'] ?? 0);
+  if (length > MAX_BODY_BYTES) throw tooLarge();
+  if (length === 0 && headers['transfer-encoding'] === undefined) return '';
+  checkMediaType(request, options);
+  const bytes = await readBytes(request);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw malformed('is not valid UTF-8');
+  }
+}
+
+function checkMediaType(request: FastifyRequest, options: BodyOptions): void {
+  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';');
+  const typed =
+    type.trim() === 'application/json' || (options.plainText === true && type.trim() === 'text/plain');
+  const charset = parameters
+    .map((parameter) => parameter.trim())
+    .find((parameter) => parameter.startsWith('charset='));
+  const utf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (!typed || !utf8 || encoding !== 'identity') {
+    throw new AppError(
+      'unsupported_media_type',
+      'The body must be application/json in UTF-8, not compressed.',
+    );
+  }
+}
+
+function readBytes({ raw }: FastifyRequest): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (error?: AppError): void => {
+      clearTimeout(timer);
+      raw.off('data', take).off('end', settle).off('error', broken).off('close', broken);
+      if (error === undefined) resolve(Buffer.concat(chunks, size));
+      else reject(error);
+    };
+    const take = (chunk: Buffer): void => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size > MAX_BODY_BYTES) settle(tooLarge());
+    };
+    const broken = (): void => {
+      settle(malformed('did not arrive whole'));
+    };
+    const timer = setTimeout(() => {
+      settle(malformed(`did not arrive within ${READ_TIMEOUT_MS / 1000} seconds`, { connection: 'close' }));
+    }, READ_TIMEOUT_MS);
+    raw.on('data', take).once('end', settle).once('error', broken).once('close', broken);
+  });
+}
+
+/** Counts brackets outside of strings, so that no recursive reader ever meets a deep document. */
+export function exceedsDepth(text: string): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text.charCodeAt(index);
+    if (inString) {
+      if (character === BACKSLASH) index += 1;
+      else if (character === QUOTE) inString = false;
+    } else if (character === QUOTE) inString = true;
+    else if (OPENING.has(character)) depth += 1;
+    else if (CLOSING.has(character)) depth -= 1;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPENING = new Set([0x5b, 0x7b]);
+const CLOSING = new Set([0x5d, 0x7d]);

@@ -1,0 +1,40 @@
+import type { FastifyRequest } from 'fastify';
+import type { ErrorCode, LimitState } from '../common/app-error.ts';
+
+/** What the service itself knows of a request, beside what the client sent. */
+export interface RequestContext {
+  requestId: string;
+  /** The client's address, as trusted proxies tell it; IPv4-mapped IPv6 as IPv4. */
+  address: string;
+  /** The trace id of a valid W3C traceparent header. */
+  traceId: string | null;
+  /** The limit to report in the X-RateLimit headers. */
+  limit?: LimitState;
+  /** What a session route learned of its request, for the metrics. */
+  session?: { project: string; flow: 'vault' | 'commercial'; replayed: boolean };
+  errorCode?: ErrorCode;
+  /** The value of Access-Control-Allow-Origin, once a project allows one. */
+  allowOrigin?: string;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    context: RequestContext;
+  }
+}
+
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/;
+const NO_TRACE = '0'.repeat(32);
+
+export function traceIdOf(header: string | string[] | undefined): string | null {
+  const traceId = typeof header === 'string' ? TRACEPARENT.exec(header)?.[1] : undefined;
+  return traceId === undefined || traceId === NO_TRACE ? null : traceId;
+}
+
+/** A header's one value; undefined when it is absent. Node joins repeated ones. */
+export function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+export const CLIENT_SECRETS_PATH = '/v1/realtime/client_secrets';

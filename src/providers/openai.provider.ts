@@ -1,0 +1,197 @@
+import { Agent, request } from 'undici';
+import { AppError } from '../common/app-error.ts';
+import type { Clock } from '../common/clock.ts';
+import { isRecord } from '../common/json.ts';
+import type { ProjectKey } from '../vault/project-key.ts';
+import { readLimited } from './read-limited.ts';
+import { type Grant, type MintRequest, RealtimeProvider } from './realtime-provider.ts';
+
+/** Below the lease of an opening session, so that a late answer is the exception. */
+const DEADLINE_MS = 10_000;
+const MAX_ANSWER_BYTES = 256 * 1024;
+const MAX_SKEW_S = 60;
+const CONNECTIONS = 256;
+const DEFAULT_RETRY_AFTER_S = 5;
+const MAX_RETRY_AFTER_S = 3_600;
+const SHORTEST_TTL_S = 10;
+const OWN_PARAMETERS = /^session(\.(model|voice|instructions|audio\.output\.voice))?$/;
+
+interface Answer {
+  status: number;
+  retryAfter: string | undefined;
+  text: string;
+}
+
+/** OpenAI's GA Realtime API, `POST {baseUrl}/realtime/client_secrets`. */
+export class OpenAiProvider extends RealtimeProvider {
+  readonly #clock: Clock;
+  readonly #agent = new Agent({
+    connections: CONNECTIONS,
+    pipelining: 1,
+    connect: { timeout: DEADLINE_MS },
+    headersTimeout: DEADLINE_MS,
+    bodyTimeout: DEADLINE_MS,
+    maxHeaderSize: 16 * 1024,
+  });
+
+  constructor(clock: Clock) {
+    super();
+    this.#clock = clock;
+  }
+
+  override async mint(key: ProjectKey, mint: MintRequest, signal: AbortSignal): Promise<Grant> {
+    const answer = await this.#post(key, mint.baseUrl, mintBody(mint), signal);
+    if (answer.status !== 200) throw refusal(answer);
+    const grant = readGrant(answer.text, mint);
+    if (answer.text.includes(key.reveal())) throw providerError('answered with the key itself');
+    const latest = Math.floor(this.#clock.now() / 1000) + mint.ttlSeconds + MAX_SKEW_S;
+    if (grant.expiresAt > latest) throw providerError('answered with a credential that lives too long');
+    return grant;
+  }
+
+  /** By minting the shortest credential: unlike listing models, it asks for the very permission that is needed. */
+  override async accepts(key: ProjectKey, baseUrl: string): Promise<boolean> {
+    const body = {
+      expires_after: { anchor: 'created_at', seconds: SHORTEST_TTL_S },
+      session: { type: 'realtime' },
+    };
+    const answer = await this.#post(key, baseUrl, body, AbortSignal.timeout(DEADLINE_MS));
+    if (answer.status === 200) return true;
+    if (answer.status === 401 || answer.status === 403) return false;
+    throw refusal(answer);
+  }
+
+  override async close(): Promise<void> {
+    await this.#agent.close();
+  }
+
+  async #post(key: ProjectKey, baseUrl: string, body: unknown, signal: AbortSignal): Promise<Answer> {
+    const deadline = AbortSignal.timeout(DEADLINE_MS);
+    try {
+      const response = await request(`${baseUrl.replace(/\/+$/, '')}/realtime/client_secrets`, {
+        method: 'POST',
+        dispatcher: this.#agent,
+        headers: { authorization: `Bearer ${key.reveal()}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal: AbortSignal.any([signal, deadline]),
+      });
+      const retryAfter = response.headers['retry-after'];
+      return {
+        status: response.statusCode,
+        retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
+        text: await readLimited(response.body, MAX_ANSWER_BYTES),
+      };
+    } catch (error) {
+      throw failure(error, deadline.aborted);
+    }
+  }
+}
+
+function mintBody({ model, voice, instructions, ttlSeconds, session }: MintRequest): Record<string, unknown> {
+  const audio = isRecord(session['audio']) ? session['audio'] : {};
+  const output = isRecord(audio['output']) ? audio['output'] : {};
+  return {
+    expires_after: { anchor: 'created_at', seconds: ttlSeconds },
+    session: {
+      ...session,
+      type: 'realtime',
+      model,
+      ...(instructions === undefined ? {} : { instructions }),
+      ...(voice === undefined ? {} : { audio: { ...audio, output: { voice, ...output } } }),
+    },
+  };
+}
+
+function readGrant(text: string, { baseUrl, model }: MintRequest): Grant {
+  const answer = parse(text);
+  const { value, expires_at: expiresAt, session } = answer;
+  if (typeof value !== 'string' || !/^[\x21-\x7e]{1,4096}$/.test(value))
+    throw providerError('answered without a value');
+  if (typeof expiresAt !== 'number' || !Number.isSafeInteger(expiresAt)) {
+    throw providerError('answered without a valid expires_at');
+  }
+  if (!isRecord(session)) throw providerError('answered without a session');
+  const base = baseUrl.replace(/\/+$/, '');
+  return {
+    value,
+    expiresAt,
+    providerSessionId: typeof session['id'] === 'string' ? session['id'].slice(0, 256) : undefined,
+    session,
+    connect: {
+      webrtc: `${base}/realtime/calls`,
+      websocket: `${base.replace(/^http/, 'ws')}/realtime?model=${encodeURIComponent(model)}`,
+    },
+  };
+}
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    const answer: unknown = JSON.parse(text);
+    if (isRecord(answer)) return answer;
+  } catch {
+    // told below: what a provider answered in its stead is not repeated anywhere
+  }
+  throw providerError('did not answer with a JSON object');
+}
+
+function providerError(what: string): AppError {
+  return new AppError('provider_error', `The provider ${what}.`);
+}
+
+function refusal({ status, retryAfter, text }: Answer): AppError {
+  if (status === 401 || status === 403) {
+    return new AppError('provider_rejected_key', 'The provider rejected the project’s key.');
+  }
+  if (status === 429) {
+    const seconds = retrySeconds(retryAfter);
+    return new AppError('provider_rate_limited', 'The provider limits this project’s requests.', {
+      retryAfter: seconds,
+    });
+  }
+  if (status === 400 || status === 404 || status === 422) {
+    return new AppError('invalid_request', 'The provider refused the request.', {
+      details: refusedParameter(text),
+    });
+  }
+  return providerError(`answered with status ${status}`);
+}
+
+/** The parameter that the provider names, if it is one that a request of ours can have; never its words. */
+function refusedParameter(text: string): { path: string; message: string }[] {
+  const path = namedParameter(text);
+  return [
+    {
+      path: path === undefined ? '/' : `/${path.replaceAll('.', '/')}`,
+      message: 'was refused by the provider',
+    },
+  ];
+}
+
+function namedParameter(text: string): string | undefined {
+  try {
+    const answer: unknown = JSON.parse(text);
+    const parameter = isRecord(answer) && isRecord(answer['error']) ? answer['error']['param'] : undefined;
+    return typeof parameter === 'string' && OWN_PARAMETERS.test(parameter) ? parameter : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function retrySeconds(header: string | undefined): number {
+  const seconds = Number(header);
+  return seconds >= 1 ? Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S) : DEFAULT_RETRY_AFTER_S;
+}
+
+function failure(error: unknown, timedOut: boolean): AppError {
+  const code = (error as { code?: unknown }).code;
+  if (timedOut || (typeof code === 'string' && code.includes('TIMEOUT'))) {
+    return new AppError('provider_error', 'The provider did not answer in time.', { status: 504 });
+  }
+  return new AppError('provider_error', 'The provider could not be asked.', { cause: describe(error) });
+}
+
+/** Errors of the client library can carry the request, headers and all: only their name and code are kept. */
+function describe(error: unknown): Error {
+  const { name, code } = error as { name?: string; code?: string };
+  return new Error(`provider request failed: ${name ?? 'error'} ${code ?? ''}`.trim());
+}

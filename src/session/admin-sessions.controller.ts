@@ -1,0 +1,82 @@
+import { Controller, Delete, Get, HttpCode, Param, Query, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { Access } from '../auth/access.ts';
+import { adminOrigin } from '../auth/credentials.ts';
+import { SESSION_ID_PATTERN } from '../common/ids.ts';
+import { Installation } from '../database/installation.ts';
+import { decodeCursor, encodeCursor, queryChecker } from '../http/query.ts';
+import { ProjectPseudonyms } from '../projects/project-pseudonyms.ts';
+import { LeaseService } from './lease.service.ts';
+import { SessionQueries, type SessionRow } from './session-queries.ts';
+
+const STATES = ['opening', 'active', 'released', 'expired', 'terminated', 'failed'] as const;
+
+const CURSOR = [/^\d{1,16}$/, SESSION_ID_PATTERN];
+
+const checkQuery = queryChecker(
+  Type.Object(
+    {
+      project_id: Type.Optional(Type.String({ maxLength: 63 })),
+      state: Type.Optional(Type.Union(STATES.map((state) => Type.Literal(state)))),
+      cursor: Type.Optional(Type.String({ maxLength: 500 })),
+      limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+    },
+    { additionalProperties: false },
+  ),
+);
+
+/** The sessions of all projects, for admins. */
+@Controller('sessions')
+export class AdminSessionsController {
+  constructor(
+    private readonly queries: SessionQueries,
+    private readonly leases: LeaseService,
+    private readonly installation: Installation,
+    private readonly pseudonyms: ProjectPseudonyms,
+  ) {}
+
+  @Get()
+  @Access('admin')
+  async list(@Query() query: unknown): Promise<unknown> {
+    const { project_id: projectId, state, cursor, limit } = checkQuery(query);
+    const [openedAt, id] = decodeCursor(cursor, CURSOR) ?? [];
+    const rows = await this.queries.list({
+      projectHash: projectId === undefined ? undefined : this.installation.projectHash(projectId),
+      state,
+      after: openedAt === undefined || id === undefined ? undefined : { openedAt, id },
+      limit: limit + 1,
+    });
+    const page = rows.slice(0, limit);
+    const last = rows.length > limit ? page.at(-1) : undefined;
+    return {
+      sessions: page.map((row) => this.#show(row)),
+      next_cursor: last === undefined ? null : encodeCursor([last.opened_at_us, last.id]),
+    };
+  }
+
+  @Delete(':id')
+  @Access('admin')
+  @HttpCode(204)
+  async terminate(@Req() request: FastifyRequest, @Param('id') id: string): Promise<void> {
+    const origin = adminOrigin(request);
+    await this.leases.read(id, { by: 'admin', origin });
+    await this.leases.terminate(id, origin, 'admin');
+  }
+
+  #show(row: SessionRow): Record<string, unknown> {
+    return {
+      session_id: row.id,
+      project_id: this.pseudonyms.projectOf(row.project_hash)?.projectId ?? null,
+      client: row.client,
+      flow: row.flow,
+      state: row.state,
+      model: row.model,
+      voice: row.voice,
+      opened_at: row.opened_at.toISOString(),
+      lease_expires_at: Math.floor(row.lease_expires_at.getTime() / 1000),
+      ends_at: row.ends_at.toISOString(),
+      ended_at: row.ended_at?.toISOString() ?? null,
+    };
+  }
+}

@@ -1,0 +1,64 @@
+import { auditEntry } from '../audit/audit-entry.ts';
+import type { AuditDetails, AuditOrigin } from '../audit/audit-event.ts';
+import { AppError, notFound } from '../common/app-error.ts';
+import { SESSION_ID_PATTERN, sha256Hex } from '../common/ids.ts';
+import type { SessionQueries, SessionRow } from './session-queries.ts';
+import type { SessionStore } from './session-store.ts';
+
+/** Who speaks of a session: its lease token, or an admin. */
+export type LeaseHolder =
+  { by: 'lease'; leaseToken: string; origin: AuditOrigin } | { by: 'admin'; origin: AuditOrigin };
+
+/** What happens to a session once it is open. A wrong token and an unknown session are one and the same. */
+export class LeaseService {
+  readonly #queries: SessionQueries;
+  readonly #store: SessionStore;
+
+  constructor(queries: SessionQueries, store: SessionStore) {
+    this.#queries = queries;
+    this.#store = store;
+  }
+
+  async read(id: string, holder: LeaseHolder): Promise<SessionRow> {
+    const row = SESSION_ID_PATTERN.test(id) ? await this.#queries.read(id, tokenHash(holder)) : undefined;
+    if (row === undefined) throw notFound('There is no such session.');
+    return row;
+  }
+
+  async renew(id: string, holder: LeaseHolder): Promise<SessionRow> {
+    const renewed = SESSION_ID_PATTERN.test(id)
+      ? await this.#queries.renew(id, tokenHash(holder))
+      : undefined;
+    if (renewed !== undefined) return renewed;
+    await this.read(id, holder);
+    throw new AppError('session_ended', 'This session has ended: open a new one.');
+  }
+
+  /** Frees the slot; does nothing when it is free already. */
+  async release(id: string, holder: LeaseHolder): Promise<SessionRow> {
+    const row = await this.read(id, holder);
+    await this.#store.end({
+      session_id: id,
+      state: 'released',
+      event: auditEntry('session_released', holder.origin, { by: holder.by }),
+    });
+    return row;
+  }
+
+  async terminate(
+    id: string,
+    origin: AuditOrigin,
+    reason: AuditDetails['session_terminated']['reason'],
+  ): Promise<boolean> {
+    return this.#store.end({
+      session_id: id,
+      state: 'terminated',
+      event: auditEntry('session_terminated', origin, { reason }),
+    });
+  }
+}
+
+/** Undefined for an admin, who needs no token. */
+function tokenHash(holder: LeaseHolder): Buffer | undefined {
+  return holder.by === 'admin' ? undefined : Buffer.from(sha256Hex(holder.leaseToken), 'hex');
+}

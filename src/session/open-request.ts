@@ -1,0 +1,189 @@
+import Type from 'typebox';
+import { AppError, type ErrorDetail, invalidRequest } from '../common/app-error.ts';
+import { isRecord } from '../common/json.ts';
+import { checker } from '../common/schema.ts';
+import { PROJECT_ID, TERM } from '../projects/project-schema.ts';
+import type { Project } from '../projects/resource.ts';
+
+const MAX_INSTRUCTIONS = 32_768;
+
+/** What a session is opened with, after the project's defaults, aliases and lists. */
+export interface OpenRequest {
+  model: string;
+  voice: string | undefined;
+  instructions: string | undefined;
+  ttlSeconds: number;
+  /** Further GA session fields, for the provider only. */
+  session: Record<string, unknown>;
+}
+
+const closed = { additionalProperties: false };
+const Term = Type.String({ pattern: TERM });
+const Instructions = Type.String({ maxLength: MAX_INSTRUCTIONS, pattern: '^[^\\u0000]*$' });
+const ProjectIdField = Type.Optional(Type.Union([Type.String({ pattern: PROJECT_ID }), Type.Null()]));
+
+export const SessionBody = Type.Object(
+  {
+    project_id: ProjectIdField,
+    model: Type.Optional(Term),
+    voice: Type.Optional(Term),
+    instructions: Type.Optional(Instructions),
+  },
+  closed,
+);
+
+const Anything = Type.Optional(Type.Unknown());
+
+/** The GA session object of the provider's API: names are closed, and the fields that a project rules are typed. */
+const RealtimeSession = Type.Object(
+  {
+    type: Type.Literal('realtime'),
+    model: Type.Optional(Term),
+    instructions: Type.Optional(Instructions),
+    output_modalities: Type.Optional(
+      Type.Array(Type.Union([Type.Literal('audio'), Type.Literal('text')]), { minItems: 1, maxItems: 2 }),
+    ),
+    audio: Type.Optional(
+      Type.Object(
+        {
+          input: Anything,
+          output: Type.Optional(
+            Type.Object(
+              {
+                format: Anything,
+                voice: Type.Optional(Type.Union([Term, Type.Object({ id: Term }, closed)])),
+                speed: Type.Optional(Type.Number({ minimum: 0.25, maximum: 1.5 })),
+              },
+              closed,
+            ),
+          ),
+        },
+        closed,
+      ),
+    ),
+    include: Anything,
+    tracing: Anything,
+    tools: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 128 })),
+    tool_choice: Anything,
+    parallel_tool_calls: Type.Optional(Type.Boolean()),
+    reasoning: Anything,
+    max_output_tokens: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 1, maximum: 4096 }), Type.Literal('inf')]),
+    ),
+    truncation: Anything,
+    prompt: Anything,
+  },
+  closed,
+);
+
+export const ClientSecretsBody = Type.Object(
+  {
+    project_id: ProjectIdField,
+    expires_after: Type.Optional(
+      Type.Object(
+        {
+          anchor: Type.Optional(Type.Literal('created_at')),
+          seconds: Type.Optional(Type.Integer({ minimum: 10, maximum: 7_200 })),
+        },
+        closed,
+      ),
+    ),
+    session: Type.Optional(RealtimeSession),
+  },
+  closed,
+);
+
+const checkSessionBody = checker(SessionBody);
+const checkClientSecretsBody = checker(ClientSecretsBody);
+
+/** `POST /session`: our own flat form. */
+export function readSessionBody(body: Record<string, unknown>, project: Project): OpenRequest {
+  const checked = checkSessionBody(body);
+  if (!checked.ok) throw invalidRequest(checked.details);
+  const { model, voice, instructions } = checked.value;
+  return applyRules(project, { model, voice, instructions, voicePath: '/voice', modelPath: '/model' }, {});
+}
+
+/** `POST /v1/realtime/client_secrets`: the provider's GA form, with the TTL clamped to the project's. */
+export function readClientSecretsBody(body: Record<string, unknown>, project: Project): OpenRequest {
+  const checked = checkClientSecretsBody(body);
+  if (!checked.ok) throw invalidRequest(checked.details);
+  const {
+    model,
+    instructions,
+    type: _type,
+    ...session
+  } = checked.value.session ?? { type: 'realtime' as const };
+  const asked = session.audio?.output?.voice;
+  const request = applyRules(
+    project,
+    {
+      model,
+      voice: typeof asked === 'object' ? asked.id : asked,
+      instructions,
+      voicePath: '/session/audio/output/voice',
+      modelPath: '/session/model',
+    },
+    session,
+  );
+  const { seconds } = checked.value.expires_after ?? {};
+  return { ...request, ttlSeconds: Math.min(seconds ?? request.ttlSeconds, request.ttlSeconds) };
+}
+
+interface Asked {
+  model: string | undefined;
+  voice: string | undefined;
+  instructions: string | undefined;
+  modelPath: string;
+  voicePath: string;
+}
+
+function applyRules(project: Project, asked: Asked, session: Record<string, unknown>): OpenRequest {
+  const rules = project.spec.session;
+  const model = resolveModel(project, asked.model);
+  const voice = asked.voice ?? rules.defaults.voice ?? rules.voices[0];
+  const details: ErrorDetail[] = [];
+  if (rules.models.length > 0 && !rules.models.includes(model)) {
+    details.push({ path: asked.modelPath, message: 'is not a model of this project' });
+  }
+  if (voice !== undefined && rules.voices.length > 0 && !rules.voices.includes(voice)) {
+    details.push({ path: asked.voicePath, message: 'is not a voice of this project' });
+  }
+  if (details.length > 0) throw invalidRequest(details);
+  return {
+    model,
+    voice,
+    instructions: asked.instructions ?? (rules.defaults.instructions || undefined),
+    ttlSeconds: rules.secretTtlSeconds,
+    session,
+  };
+}
+
+function resolveModel(project: Project, asked: string | undefined): string {
+  if (asked === undefined) return project.defaultModel;
+  return Object.hasOwn(project.modelAliases, asked) ? (project.modelAliases[asked] ?? asked) : asked;
+}
+
+/** The voice that a session ends up with: the asked-for one, else what the provider says it chose. */
+export function grantedVoice(asked: string | undefined, session: Record<string, unknown>): string | null {
+  if (asked !== undefined) return asked;
+  const { audio } = session;
+  const output = isRecord(audio) ? audio['output'] : undefined;
+  const voice = isRecord(output) ? output['voice'] : undefined;
+  return typeof voice === 'string' ? voice : null;
+}
+
+const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+
+export function checkIdempotencyKey(key: string | undefined): string | undefined {
+  if (key !== undefined && !IDEMPOTENCY_KEY.test(key)) {
+    throw new AppError(
+      'invalid_request',
+      'The Idempotency-Key header must be 1 to 255 printable characters.',
+      {
+        details: [{ path: '/headers/idempotency-key', message: 'must be 1 to 255 printable characters' }],
+      },
+    );
+  }
+  return key;
+}

@@ -1,0 +1,94 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AuditOrigin } from '../audit/audit-event.ts';
+import type { RejectionSampler } from '../audit/rejection-sampler.ts';
+import { type Caller, resolveCaller } from '../auth/caller.ts';
+import { credentialsOf } from '../auth/credentials.ts';
+import { Unauthorized } from '../auth/unauthorized.ts';
+import { unavailable } from '../common/app-error.ts';
+import { readJsonObject } from '../http/json-body.ts';
+import { headerOf } from '../http/request-context.ts';
+import type { ProjectRegistry } from '../projects/project-registry.ts';
+import type { Project } from '../projects/resource.ts';
+import type { Vault } from '../vault/vault.ts';
+import { checkIdempotencyKey, type OpenRequest } from './open-request.ts';
+import type { SessionOpener } from './session-opener.ts';
+
+export type BodyReader = (body: Record<string, unknown>, project: Project) => OpenRequest;
+
+/** From an HTTP request to an opened session, in the contract's order of refusals, for both routes that open one. */
+export class SessionEndpoint {
+  readonly #opener: SessionOpener;
+  readonly #registry: ProjectRegistry;
+  readonly #vault: Vault;
+  readonly #rejections: RejectionSampler;
+
+  constructor(opener: SessionOpener, registry: ProjectRegistry, vault: Vault, rejections: RejectionSampler) {
+    this.#opener = opener;
+    this.#registry = registry;
+    this.#vault = vault;
+    this.#rejections = rejections;
+  }
+
+  async open(request: FastifyRequest, reply: FastifyReply, read: BodyReader): Promise<unknown> {
+    const body = await readJsonObject(request);
+    const caller = this.identify(request, body['project_id']);
+    request.context.session = { project: caller.project.projectId, flow: caller.flow, replayed: false };
+    const asked = read(body, caller.project);
+    const idempotencyKey = checkIdempotencyKey(headerOf(request, 'idempotency-key'));
+    const gone = goneSignal(reply);
+    try {
+      const opened = await this.#opener.open({
+        caller,
+        request: asked,
+        origin: originOf(request, caller),
+        idempotencyKey,
+        body: [request.routeOptions.url, body],
+        gone,
+      });
+      if (opened.limit !== undefined) request.context.limit = opened.limit;
+      request.context.session.replayed = opened.replayed;
+      if (opened.replayed) reply.header('idempotency-replayed', 'true');
+      return opened.answer;
+    } catch (error) {
+      if (gone.aborted) throw unavailable('The client went away.');
+      throw error;
+    }
+  }
+
+  /** Names the caller, or refuses it and counts the refusal; also says which Origin may read the answer. */
+  identify(request: FastifyRequest, projectId: unknown): Caller {
+    const { token } = credentialsOf(request, 'caller');
+    const origin = headerOf(request, 'origin');
+    try {
+      return resolveCaller(this.#registry.snapshot, this.#vault, { token, projectId, origin }, () => {
+        if (origin !== undefined) request.context.allowOrigin = origin;
+      });
+    } catch (error) {
+      if (error instanceof Unauthorized) {
+        this.#rejections.count('auth_rejected', request.context.address, error.reason);
+      }
+      throw error;
+    }
+  }
+}
+
+function originOf(request: FastifyRequest, { client }: Caller): AuditOrigin & { ip: string } {
+  const { address, requestId, traceId } = request.context;
+  return {
+    actor: client?.clientId ?? null,
+    actorKind: client === undefined ? 'project' : 'client',
+    ip: address,
+    requestId,
+    traceId,
+  };
+}
+
+/** Aborted when the connection closes before the answer is out. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort();
+  });
+  if (reply.raw.destroyed) controller.abort();
+  return controller.signal;
+}

@@ -1,0 +1,117 @@
+import type { Database } from '../database/database.ts';
+
+export type SessionState = 'opening' | 'active' | 'released' | 'expired' | 'terminated' | 'failed';
+
+export interface SessionRow {
+  id: string;
+  project_hash: string;
+  client: string | null;
+  flow: 'vault' | 'commercial';
+  /** As it is now: a lapsed lease reads as expired, also before that is written. */
+  state: SessionState;
+  model: string;
+  voice: string | null;
+  lease_expires_at: Date;
+  ends_at: Date;
+  opened_at: Date;
+  /** `opened_at` in microseconds since the epoch, for paging. */
+  opened_at_us: string;
+  ended_at: Date | null;
+}
+
+const COLUMNS = `id, project_hash, client, flow, model, voice, lease_expires_at, ends_at, opened_at, ended_at,
+  (extract(epoch FROM opened_at) * 1000000)::bigint AS opened_at_us,
+  CASE WHEN state IN ('opening', 'active') AND lease_expires_at <= clock_timestamp() THEN 'expired' ELSE state END AS state`;
+
+/** A lease token's session, or any session when no token is asked for. */
+const READ = {
+  name: 'session_read',
+  text: `SELECT ${COLUMNS} FROM sessions WHERE id = $1 AND ($2::bytea IS NULL OR lease_token_hash = $2)`,
+};
+
+const RENEW = {
+  name: 'session_renew',
+  text: `UPDATE sessions
+    SET lease_expires_at = least(date_trunc('second', clock_timestamp()) + make_interval(secs => lease_seconds), ends_at)
+    WHERE id = $1 AND ($2::bytea IS NULL OR lease_token_hash = $2)
+      AND state = 'active' AND lease_expires_at > clock_timestamp()
+    RETURNING ${COLUMNS}`,
+};
+
+const LIST = {
+  name: 'session_list',
+  text: `SELECT * FROM (SELECT ${COLUMNS} FROM sessions) s
+    WHERE ($1::text IS NULL OR project_hash = $1) AND ($2::text IS NULL OR state = $2)
+      AND ($3::bigint IS NULL OR (opened_at, id) < ('epoch'::timestamptz + $3 * interval '1 microsecond', $4))
+    ORDER BY opened_at DESC, id DESC LIMIT $5`,
+};
+
+const LAPSED = {
+  name: 'sessions_lapsed',
+  text: `SELECT id FROM sessions WHERE state IN ('opening', 'active') AND lease_expires_at <= clock_timestamp()
+    ORDER BY lease_expires_at LIMIT $1`,
+};
+
+const LIVE_OF = {
+  name: 'sessions_live_of',
+  text: `SELECT id FROM sessions WHERE state IN ('opening', 'active') AND project_hash = $1
+    AND ($2::text IS NULL OR client = $2) LIMIT $3`,
+};
+
+const ACTIVE_COUNTS = {
+  name: 'sessions_active_counts',
+  text: `SELECT project_hash, count(*)::integer AS active FROM sessions
+    WHERE state IN ('opening', 'active') AND lease_expires_at > clock_timestamp() GROUP BY project_hash`,
+};
+
+export interface ListOptions {
+  projectHash: string | undefined;
+  state: string | undefined;
+  /** `openedAt` in microseconds. */
+  after: { openedAt: string; id: string } | undefined;
+  limit: number;
+}
+
+/** Reads of sessions, and the renewal of a lease, which is no audited step. */
+export class SessionQueries {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async read(id: string, leaseTokenHash: Buffer | undefined): Promise<SessionRow | undefined> {
+    const [row] = await this.#database.query<SessionRow>(READ, [id, leaseTokenHash ?? null]);
+    return row;
+  }
+
+  /** Undefined when there is no such session or it holds no slot. */
+  async renew(id: string, leaseTokenHash: Buffer | undefined): Promise<SessionRow | undefined> {
+    const [row] = await this.#database.query<SessionRow>(RENEW, [id, leaseTokenHash ?? null]);
+    return row;
+  }
+
+  list({ projectHash, state, after, limit }: ListOptions): Promise<SessionRow[]> {
+    return this.#database.query<SessionRow>(LIST, [
+      projectHash ?? null,
+      state ?? null,
+      after?.openedAt ?? null,
+      after?.id ?? null,
+      limit,
+    ]);
+  }
+
+  async lapsed(limit: number): Promise<string[]> {
+    return (await this.#database.query<{ id: string }>(LAPSED, [limit])).map(({ id }) => id);
+  }
+
+  async liveOf(projectHash: string, client: string | undefined, limit: number): Promise<string[]> {
+    const rows = await this.#database.query<{ id: string }>(LIVE_OF, [projectHash, client ?? null, limit]);
+    return rows.map(({ id }) => id);
+  }
+
+  async activeByProject(): Promise<Map<string, number>> {
+    const rows = await this.#database.query<{ project_hash: string; active: number }>(ACTIVE_COUNTS);
+    return new Map(rows.map((row) => [row.project_hash, row.active]));
+  }
+}

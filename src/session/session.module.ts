@@ -1,0 +1,71 @@
+import { Module } from '@nestjs/common';
+import { AuditModule } from '../audit/audit.module.ts';
+import { RejectionSampler } from '../audit/rejection-sampler.ts';
+import { Clock } from '../common/clock.ts';
+import { provide } from '../common/provide.ts';
+import { Database } from '../database/database.ts';
+import { Installation } from '../database/installation.ts';
+import { ProjectRegistry } from '../projects/project-registry.ts';
+import { ProjectsModule } from '../projects/projects.module.ts';
+import { ProvidersModule } from '../providers/providers.module.ts';
+import { RealtimeProvider } from '../providers/realtime-provider.ts';
+import { Log } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { MetricsModule } from '../telemetry/metrics.module.ts';
+import { Vault } from '../vault/vault.ts';
+import { VaultModule } from '../vault/vault.module.ts';
+import { AdminSessionsController } from './admin-sessions.controller.ts';
+import { LeaseService } from './lease.service.ts';
+import { SessionController } from './session.controller.ts';
+import { SessionEndpoint } from './session-endpoint.ts';
+import { SessionOpener } from './session-opener.ts';
+import { SessionQueries } from './session-queries.ts';
+import { SessionStore } from './session-store.ts';
+import { Suspension } from './suspension.ts';
+import { Sweeper } from './sweeper.ts';
+import { TurnController } from './turn.controller.ts';
+
+@Module({
+  imports: [AuditModule, MetricsModule, ProjectsModule, ProvidersModule, VaultModule],
+  controllers: [SessionController, AdminSessionsController, TurnController],
+  providers: [
+    provide(
+      SessionStore,
+      [Database, Clock, Metrics],
+      (database, clock, metrics) =>
+        new SessionStore(database, clock, (entries) => {
+          metrics.audited(entries);
+        }),
+    ),
+    provide(SessionQueries, [Database], (database) => new SessionQueries(database)),
+    provide(
+      LeaseService,
+      [SessionQueries, SessionStore],
+      (queries, store) => new LeaseService(queries, store),
+    ),
+    provide(
+      SessionOpener,
+      [SessionStore, RealtimeProvider, ProjectRegistry, Installation, Clock],
+      (store, provider, registry, installation, clock) =>
+        new SessionOpener(store, provider, registry, installation, clock),
+    ),
+    provide(
+      SessionEndpoint,
+      [SessionOpener, ProjectRegistry, Vault, RejectionSampler],
+      (opener, registry, vault, rejections) => new SessionEndpoint(opener, registry, vault, rejections),
+    ),
+    provide(
+      Sweeper,
+      [Database, SessionQueries, SessionStore, Clock, Log],
+      (database, queries, store, clock, log) => new Sweeper(database, queries, store, clock, log),
+    ),
+    provide(
+      Suspension,
+      [ProjectRegistry, SessionQueries, LeaseService, Installation, Clock, Log],
+      (registry, queries, leases, installation, clock, log) =>
+        new Suspension({ registry, queries, leases }, installation, clock, log),
+    ),
+  ],
+  exports: [SessionQueries, Sweeper, Suspension],
+})
+export class SessionModule {}

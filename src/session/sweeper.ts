@@ -1,0 +1,115 @@
+import type { Logger } from 'pino';
+import { auditEntry } from '../audit/audit-entry.ts';
+import { SYSTEM_ORIGIN } from '../audit/audit-event.ts';
+import type { Clock } from '../common/clock.ts';
+import type { Database } from '../database/database.ts';
+import type { SessionQueries } from './session-queries.ts';
+import type { SessionStore } from './session-store.ts';
+
+const EXPIRY_TICK_MS = 1_000;
+const EXPIRY_BATCH = 500;
+const RETENTION_TICK_MS = 60_000;
+const RETENTION_BATCH = 1_000;
+const MAX_RETENTION_BATCHES = 50;
+
+const RETENTION = [
+  {
+    name: 'retain_sessions',
+    text: `DELETE FROM sessions WHERE id IN (
+      SELECT id FROM sessions WHERE ended_at < now() - interval '7 days' LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1`,
+  },
+  {
+    name: 'retain_idempotency',
+    text: `DELETE FROM idempotency WHERE key_hash IN (
+      SELECT key_hash FROM idempotency WHERE created_at < now() - interval '24 hours' LIMIT $1 FOR UPDATE SKIP LOCKED)
+      RETURNING 1`,
+  },
+  {
+    // no window is longer than these 24 hours
+    name: 'retain_limit_windows',
+    text: `DELETE FROM limit_windows WHERE (scope, subject) IN (
+      SELECT scope, subject FROM limit_windows WHERE started_at < now() - interval '24 hours' LIMIT $1
+      FOR UPDATE SKIP LOCKED) RETURNING 1`,
+  },
+  {
+    name: 'retain_quotas',
+    text: `DELETE FROM quotas WHERE (subject, month) IN (
+      SELECT subject, month FROM quotas WHERE month < now() - interval '13 months' LIMIT $1 FOR UPDATE SKIP LOCKED)
+      RETURNING 1`,
+  },
+];
+
+/** Ends sessions whose lease lapsed, and deletes what its retention is over for, in bounded batches. */
+export class Sweeper {
+  readonly #database: Database;
+  readonly #queries: SessionQueries;
+  readonly #store: SessionStore;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #timer: NodeJS.Timeout | undefined;
+  #retainedAt: number;
+  #stopped = false;
+
+  constructor(
+    database: Database,
+    queries: SessionQueries,
+    store: SessionStore,
+    clock: Clock,
+    logger: Logger,
+  ) {
+    this.#database = database;
+    this.#queries = queries;
+    this.#store = store;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#retainedAt = clock.monotonic();
+  }
+
+  start(): void {
+    this.#timer = setTimeout(() => {
+      void this.#tick();
+    }, EXPIRY_TICK_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.expire();
+      if (this.#clock.monotonic() - this.#retainedAt >= RETENTION_TICK_MS) {
+        this.#retainedAt = this.#clock.monotonic();
+        await this.retain();
+      }
+    } catch (error) {
+      this.#logger.debug({ err: error }, 'the sweep waits for the database');
+    }
+    if (!this.#stopped) this.start();
+  }
+
+  async expire(): Promise<void> {
+    const ids = await this.#queries.lapsed(EXPIRY_BATCH);
+    await Promise.all(
+      ids.map((id) =>
+        this.#store.end({
+          session_id: id,
+          state: 'expired',
+          only_lapsed: true,
+          event: auditEntry('session_expired', SYSTEM_ORIGIN, {}),
+        }),
+      ),
+    );
+  }
+
+  async retain(): Promise<void> {
+    for (const statement of RETENTION) {
+      for (let batch = 0; batch < MAX_RETENTION_BATCHES; batch += 1) {
+        const deleted = await this.#database.query(statement, [RETENTION_BATCH]);
+        if (deleted.length < RETENTION_BATCH) break;
+      }
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { AuditEntry } from '../audit/audit-event.ts';
+import type { Clock } from '../common/clock.ts';
+import { RequestWindow } from './request-window.ts';
+
+const OPEN_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** One request to a session route, as it ended. */
+export interface SessionRequest {
+  /** Empty for one that no project could be told of. */
+  project: string;
+  flow: 'vault' | 'commercial' | '';
+  /** `created`, `replayed` (which is neither a session nor an error) or the error's code. */
+  outcome: string;
+  seconds: number;
+}
+
+/** The service's figures, on a registry of its own. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #window: RequestWindow;
+  readonly #vaultHits = new Counter({
+    name: 'vault_hits_total',
+    help: 'Sessions created with a key from the vault',
+    labelNames: ['project', 'flow'],
+    registers: [this.registry],
+  });
+  readonly #sessions = new Counter({
+    name: 'sessions_total',
+    help: 'Requests for a session by how they ended: created, or the error code',
+    labelNames: ['project', 'flow', 'outcome'],
+    registers: [this.registry],
+  });
+  readonly #active = new Gauge({
+    name: 'sessions_active',
+    help: 'Sessions that hold a slot, by the database',
+    labelNames: ['project'],
+    registers: [this.registry],
+  });
+  readonly #errorRate = new Gauge({
+    name: 'error_rate',
+    help: 'Share of requests for a session over 5 minutes that did not end in one',
+    registers: [this.registry],
+    collect: () => {
+      this.#errorRate.set(this.#window.errorRate());
+    },
+  });
+  readonly #openSeconds = new Histogram({
+    name: 'session_open_duration_seconds',
+    help: 'Time from a request to its session',
+    buckets: OPEN_BUCKETS,
+    registers: [this.registry],
+  });
+  readonly #limited = new Counter({
+    name: 'rate_limited_total',
+    help: 'Requests refused by a limit, by which one',
+    labelNames: ['scope'],
+    registers: [this.registry],
+  });
+  readonly #audited = new Counter({
+    name: 'audit_events_total',
+    help: 'Audit rows committed, by event',
+    labelNames: ['event'],
+    registers: [this.registry],
+  });
+
+  constructor(clock: Clock) {
+    this.#window = new RequestWindow(clock);
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  sessionRequest({ project, flow, outcome, seconds }: SessionRequest): void {
+    const created = outcome === 'created';
+    this.#window.count(!created && outcome !== 'replayed');
+    if (outcome === 'replayed') return;
+    this.#sessions.inc({ project, flow, outcome });
+    if (!created) return;
+    this.#vaultHits.inc({ project, flow });
+    this.#openSeconds.observe(seconds);
+  }
+
+  limited(scope: string): void {
+    this.#limited.inc({ scope });
+  }
+
+  audited(entries: readonly AuditEntry[]): void {
+    for (const { event } of entries) this.#audited.inc({ event });
+  }
+
+  setActive(byProject: ReadonlyMap<string, number>): void {
+    this.#active.reset();
+    for (const [project, active] of byProject) this.#active.set({ project }, active);
+  }
+
+  /** Drops every series of a project that is configured no more. */
+  async forget(project: string): Promise<void> {
+    for (const metric of [this.#vaultHits, this.#sessions]) {
+      const { values } = await metric.get();
+      for (const { labels } of values)
+        if (labels.project === project) metric.remove(labels as Record<string, string>);
+    }
+    this.#active.remove({ project });
+  }
+
+  /** Totals of this process without project ids, as `GET /metrics` shows them to everybody. */
+  async totals(): Promise<PublicTotals> {
+    const [hits, sessions, active] = await Promise.all([
+      this.#vaultHits.get(),
+      this.#sessions.get(),
+      this.#active.get(),
+    ]);
+    const sum = (values: { value: number }[]): number =>
+      values.reduce((total, { value }) => total + value, 0);
+    const created = sum(sessions.values.filter(({ labels }) => labels.outcome === 'created'));
+    const vaultHits = sum(hits.values);
+    return {
+      vault_hits: vaultHits,
+      vault_hit_ratio: created === 0 ? 1 : vaultHits / created,
+      error_rate: this.#window.errorRate(),
+      sessions_total: created,
+      sessions_active: sum(active.values),
+      latency_ms: await this.#latency(),
+    };
+  }
+
+  async #latency(): Promise<PublicTotals['latency_ms']> {
+    const { values } = await this.#openSeconds.get();
+    const buckets = values
+      .filter(({ metricName, labels }) => metricName?.endsWith('_bucket') && labels['le'] !== '+Inf')
+      .map(({ labels, value }) => ({ bound: Number(labels['le']), count: value }));
+    const count = values.find(({ metricName }) => metricName?.endsWith('_count'))?.value ?? 0;
+    return {
+      p50: quantile(buckets, count, 0.5),
+      p95: quantile(buckets, count, 0.95),
+      p99: quantile(buckets, count, 0.99),
+    };
+  }
+}
+
+/** The totals as Prometheus text. */
+export function totalsText(totals: PublicTotals): string {
+  const lines = [
+    ['vault_hits_total', 'counter', totals.vault_hits],
+    ['sessions_total', 'counter', totals.sessions_total],
+    ['sessions_active', 'gauge', totals.sessions_active],
+    ['error_rate', 'gauge', totals.error_rate],
+  ] as const;
+  return lines.map(([name, type, value]) => `# TYPE ${name} ${type}\n${name} ${value}\n`).join('');
+}
+
+export interface PublicTotals {
+  vault_hits: number;
+  vault_hit_ratio: number;
+  error_rate: number;
+  sessions_total: number;
+  sessions_active: number;
+  latency_ms: { p50: number; p95: number; p99: number };
+}
+
+/** Milliseconds, interpolated within the bucket as PromQL's histogram_quantile does; 0 without observations. */
+function quantile(buckets: { bound: number; count: number }[], count: number, share: number): number {
+  const rank = share * count;
+  let lower = { bound: 0, count: 0 };
+  for (const bucket of buckets) {
+    if (count > 0 && bucket.count >= rank) {
+      const within = bucket.count === lower.count ? 1 : (rank - lower.count) / (bucket.count - lower.count);
+      return Math.round((lower.bound + within * (bucket.bound - lower.bound)) * 100_000) / 100;
+    }
+    lower = bucket;
+  }
+  return count === 0 ? 0 : lower.bound * 1000;
+}

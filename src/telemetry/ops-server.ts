@@ -1,0 +1,65 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Metrics } from './metrics.ts';
+import type { Readiness } from './readiness.ts';
+import type { SessionGauge } from './session-gauge.ts';
+
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Metrics with every label and the probes, on a port of their own that no ingress serves. */
+export class OpsServer {
+  readonly #server: Server;
+  readonly #metrics: Metrics;
+  readonly #sessions: SessionGauge;
+  readonly #readiness: Readiness;
+
+  constructor(metrics: Metrics, sessions: SessionGauge, readiness: Readiness) {
+    this.#metrics = metrics;
+    this.#sessions = sessions;
+    this.#readiness = readiness;
+    this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+      this.#answer(request, response).catch(() => {
+        response.destroy();
+      });
+    });
+  }
+
+  /** Resolves to the port. */
+  async listen(port: number, host: string): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, resolve);
+    });
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url?.split('?', 1)[0];
+    if (request.method !== 'GET') return send(response, 405, 'method not allowed');
+    if (path === '/livez') return send(response, 200, 'ok');
+    if (path === '/readyz') {
+      const problem = this.#readiness.problem();
+      return send(response, problem === undefined ? 200 : 503, problem ?? 'ok');
+    }
+    if (path !== '/metrics') return send(response, 404, 'not found');
+    await this.#sessions.refresh();
+    response.setHeader('content-type', this.#metrics.registry.contentType);
+    send(response, 200, await this.#metrics.registry.metrics());
+  }
+}
+
+function send(response: ServerResponse, status: number, text: string): void {
+  if (!response.hasHeader('content-type')) response.setHeader('content-type', 'text/plain; charset=utf-8');
+  response.setHeader('cache-control', 'no-store');
+  response.statusCode = status;
+  response.end(`${text}\n`);
+}

@@ -1,0 +1,41 @@
+import type { Clock } from '../common/clock.ts';
+import type { ProjectPseudonyms } from '../projects/project-pseudonyms.ts';
+import type { SessionQueries } from '../session/session-queries.ts';
+import type { Metrics } from './metrics.ts';
+
+/** However often somebody asks, the database is asked once in this time. */
+const FRESH_MS = 1_000;
+
+/** Brings `sessions_active` from the database, so that it is the same on every replica. */
+export class SessionGauge {
+  readonly #queries: SessionQueries;
+  readonly #pseudonyms: ProjectPseudonyms;
+  readonly #metrics: Metrics;
+  readonly #clock: Clock;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #asking: Promise<void> | undefined;
+
+  constructor(queries: SessionQueries, pseudonyms: ProjectPseudonyms, metrics: Metrics, clock: Clock) {
+    this.#queries = queries;
+    this.#pseudonyms = pseudonyms;
+    this.#metrics = metrics;
+    this.#clock = clock;
+  }
+
+  /** Resolves also while the database is away: the figures are then the last ones known. */
+  async refresh(): Promise<void> {
+    if (this.#clock.monotonic() - this.#askedAt < FRESH_MS) return this.#asking;
+    this.#askedAt = this.#clock.monotonic();
+    this.#asking = this.#ask().catch(() => undefined);
+    return this.#asking;
+  }
+
+  async #ask(): Promise<void> {
+    const byProject = new Map<string, number>();
+    for (const [hash, active] of await this.#queries.activeByProject()) {
+      const project = this.#pseudonyms.projectOf(hash)?.projectId ?? '';
+      byProject.set(project, (byProject.get(project) ?? 0) + active);
+    }
+    this.#metrics.setActive(byProject);
+  }
+}

@@ -1,0 +1,29 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AuditModule } from './audit/audit.module.ts';
+import { AuthModule } from './auth/auth.module.ts';
+import { type Platform, PlatformModule } from './platform.module.ts';
+import { ProjectsApiModule } from './projects/projects-api.module.ts';
+import { ProvidersModule } from './providers/providers.module.ts';
+import { SessionModule } from './session/session.module.ts';
+import { TelemetryModule } from './telemetry/telemetry.module.ts';
+import { VaultModule } from './vault/vault.module.ts';
+
+/** The whole service. */
+@Module({})
+export class AppModule {
+  static of(platform: Platform): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        PlatformModule.of(platform),
+        AuditModule,
+        AuthModule,
+        ProjectsApiModule,
+        ProvidersModule,
+        SessionModule,
+        TelemetryModule,
+        VaultModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,199 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { AddressInfo } from 'node:net';
+import { AppModule } from './app.module.ts';
+import { RejectionSampler } from './audit/rejection-sampler.ts';
+import type { Clock } from './common/clock.ts';
+import type { Settings } from './config/load-settings.ts';
+import { createDataSource } from './database/data-source.ts';
+import { Database } from './database/database.ts';
+import { Installation } from './database/installation.ts';
+import { ManifestDirectory } from './directory/manifest-directory.ts';
+import { AppErrorFilter } from './http/app-error.filter.ts';
+import { createFastify, type FinishedRequest } from './http/fastify.ts';
+import { RouteTable } from './http/route-table.ts';
+import { CLIENT_SECRETS_PATH } from './http/request-context.ts';
+import { DatabaseLink } from './database/database-link.ts';
+import { ProjectRegistry } from './projects/project-registry.ts';
+import { RealtimeProvider } from './providers/realtime-provider.ts';
+import { Suspension } from './session/suspension.ts';
+import { Sweeper } from './session/sweeper.ts';
+import { NestLog, type Log } from './telemetry/log.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { OpsServer } from './telemetry/ops-server.ts';
+import { Readiness } from './telemetry/readiness.ts';
+import { Vault } from './vault/vault.ts';
+
+/** Every request that began before a stop gets its answer within this time. */
+const DRAIN_TIMEOUT_MS = 18_000;
+const SESSION_ROUTES = new Set(['/session', CLIENT_SECRETS_PATH]);
+
+export interface ServiceOptions {
+  settings: Settings;
+  log: Log;
+  clock: Clock;
+  databaseUrls: { serving: string; migration: string };
+}
+
+export interface Service {
+  url: string;
+  opsUrl: string;
+  routes: RouteTable;
+  stop(): Promise<void>;
+}
+
+/** Builds the service and starts its parts in the order in which they need each other; stops them in reverse. */
+export async function startService({ settings, log, clock, databaseUrls }: ServiceOptions): Promise<Service> {
+  const dataSource = createDataSource({
+    url: databaseUrls.serving,
+    poolSize: settings.databasePool,
+    applicationName: 'vestibule',
+    onPoolError: (error) => {
+      log.debug({ err: error }, 'an idle database connection broke');
+    },
+  });
+  const database = new Database(dataSource, settings.databasePrepared === 'on');
+  const installation = new Installation();
+  const directory = new ManifestDirectory(settings.directory, log, clock);
+  const routes = new RouteTable();
+  const app = await createApp({ settings, log, clock, database, installation, directory, routes });
+  const link = new DatabaseLink(dataSource, { database, installation }, databaseUrls, settings, log);
+  const parts = new Parts(app);
+  try {
+    await directory.start();
+    await parts.vault.start();
+    parts.registry.start();
+    await link.start();
+    parts.rejections.start();
+    parts.suspension.start();
+    parts.sweeper.start();
+    const opsPort = await parts.ops.listen(settings.opsPort, settings.host);
+    await app.listen(settings.port, settings.host);
+    const { port } = app.getHttpServer().address() as AddressInfo;
+    link.whenReady(() => {
+      parts.readiness.markStarted();
+    });
+    return {
+      url: `http://${urlHost(settings.host)}:${port}`,
+      opsUrl: `http://${urlHost(settings.host)}:${opsPort}`,
+      routes,
+      stop: async () => {
+        parts.readiness.markDraining();
+        await within(DRAIN_TIMEOUT_MS, app.close());
+        await stopParts(parts, { directory, link, database });
+      },
+    };
+  } catch (error) {
+    await app.close().catch(() => undefined);
+    await stopParts(parts, { directory, link, database });
+    throw error;
+  }
+}
+
+/** What of the built application has to be started and stopped. */
+class Parts {
+  readonly vault: Vault;
+  readonly registry: ProjectRegistry;
+  readonly rejections: RejectionSampler;
+  readonly suspension: Suspension;
+  readonly sweeper: Sweeper;
+  readonly ops: OpsServer;
+  readonly readiness: Readiness;
+  readonly provider: RealtimeProvider;
+
+  constructor(app: NestFastifyApplication) {
+    const get = <T>(token: abstract new (...args: never[]) => T): T => app.get<T>(token, { strict: false });
+    this.vault = get(Vault);
+    this.registry = get(ProjectRegistry);
+    this.rejections = get(RejectionSampler);
+    this.suspension = get(Suspension);
+    this.sweeper = get(Sweeper);
+    this.ops = get(OpsServer);
+    this.readiness = get(Readiness);
+    this.provider = get(RealtimeProvider);
+  }
+}
+
+async function stopParts(
+  parts: Parts,
+  { directory, link, database }: { directory: ManifestDirectory; link: DatabaseLink; database: Database },
+): Promise<void> {
+  link.stop();
+  parts.sweeper.stop();
+  parts.suspension.stop();
+  await parts.rejections.stop();
+  parts.registry.stop();
+  parts.vault.stop();
+  directory.stop();
+  await parts.provider.close();
+  await database.close();
+  await parts.ops.close();
+}
+
+interface AppOptions {
+  settings: Settings;
+  log: Log;
+  clock: Clock;
+  database: Database;
+  installation: Installation;
+  directory: ManifestDirectory;
+  routes: RouteTable;
+}
+
+async function createApp(options: AppOptions): Promise<NestFastifyApplication> {
+  const { settings, log, clock, routes } = options;
+  let metrics: Metrics | undefined;
+  const adapter = createFastify({
+    settings,
+    clock,
+    routes,
+    onFinished: (request) => {
+      record(request, log, metrics);
+    },
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(options), adapter, {
+    logger: new NestLog(log),
+    bodyParser: false,
+    abortOnError: false,
+  });
+  app.useGlobalFilters(new AppErrorFilter(routes, clock, log));
+  metrics = app.get(Metrics, { strict: false });
+  return app;
+}
+
+function record(request: FinishedRequest, log: Log, metrics: Metrics | undefined): void {
+  const { context, ...line } = request;
+  log.info(
+    {
+      request_id: line.requestId,
+      method: line.method,
+      route: line.route,
+      status: line.status,
+      ms: line.milliseconds,
+    },
+    'request',
+  );
+  if (line.method !== 'POST' || !SESSION_ROUTES.has(line.route)) return;
+  const session = context?.session;
+  const succeeded = line.status === 200 ? (session?.replayed === true ? 'replayed' : 'created') : undefined;
+  metrics?.sessionRequest({
+    project: session?.project ?? '',
+    flow: session?.flow ?? '',
+    outcome: succeeded ?? context?.errorCode ?? 'internal',
+    seconds: line.milliseconds / 1000,
+  });
+}
+
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([work, timeout]);
+  clearTimeout(timer);
+}

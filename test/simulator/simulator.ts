@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { CONTROL_PREFIX, serveControl } from './control.ts';
+import { Faults } from './faults.ts';
+import type { Fault } from './faults.ts';
+import { serveProvider } from './provider.ts';
+import type { ProviderState } from './provider.ts';
+import { Sightings } from './sightings.ts';
+import type { Seen } from './sightings.ts';
+
+export { fingerprintOf } from './keys.ts';
+export type { Fault } from './faults.ts';
+export type { KeyTally, Seen, Sighting } from './sightings.ts';
+
+export interface SimulatorOptions {
+  /** 0, the default, lets the system choose. */
+  port?: number;
+}
+
+export interface Simulator {
+  /** The base URL of the API, without a trailing slash: http://127.0.0.1:PORT/v1 */
+  url: string;
+  port: number;
+  close(): Promise<void>;
+  seen(): Seen & Required<Pick<Seen, 'log'>>;
+  reset(): void;
+  fault(...faults: Fault[]): void;
+  clearFaults(): void;
+  revoke(fingerprint: string): void;
+  restore(fingerprint?: string): void;
+}
+
+const HOST = '127.0.0.1';
+// Longer than any client keeps an idle socket, so that the client is always the one that closes it.
+const KEEP_ALIVE_MS = 120_000;
+
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const state: ProviderState = { faults: new Faults(), sightings: new Sightings(), revoked: new Set() };
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+    serve(state, request, response);
+  });
+  server.listen({ host: HOST, port: options.port ?? 0 });
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://${HOST}:${port}/v1`, port, close: () => close(server), ...controls(state) };
+}
+
+function serve(state: ProviderState, request: IncomingMessage, response: ServerResponse): void {
+  const target = request.url ?? '/';
+  const served = target.startsWith(CONTROL_PREFIX)
+    ? serveControl(state, request, response, new URL(target, `http://${HOST}`))
+    : serveProvider(state, request, response, target.split('?', 1)[0] ?? target);
+  served.catch((error: unknown) => {
+    response.destroy(error instanceof Error ? error : undefined);
+  });
+}
+
+function controls(state: ProviderState): Omit<Simulator, 'url' | 'port' | 'close'> {
+  const { faults, sightings, revoked } = state;
+  return {
+    seen: () => ({ log: [], ...sightings.seen() }),
+    reset: () => {
+      sightings.reset();
+    },
+    fault: (...list) => {
+      faults.add(list);
+    },
+    clearFaults: () => {
+      faults.clear();
+    },
+    revoke: (fingerprint) => {
+      revoked.add(fingerprint);
+    },
+    restore: (fingerprint) => {
+      if (fingerprint === undefined) revoked.clear();
+      else revoked.delete(fingerprint);
+    },
+  };
+}
+
+async function close(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, 'close');
+  server.close();
+  // Also the sockets of requests that will never be answered.
+  server.closeAllConnections();
+  await closed;
+}

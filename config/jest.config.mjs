@@ -20,8 +20,8 @@ export default {
   transform: typescript,
   // The throttler is CommonJS and requires Nest's ES modules: they must be linked before it is.
   setupFiles: ['<rootDir>/test/support/preload-nest.ts'],
-  globalSetup: '<rootDir>/test/support/global-setup.ts',
-  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  globalSetup: '<rootDir>/test/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   testTimeout: 30_000,
   maxWorkers: 2,
   injectGlobals: true,

@@ -2,10 +2,13 @@
  * `npm start`: everything on one machine. Starts a provider simulator (or uses the real provider with
  * OPENAI_API_KEY), gives the demo project a key, serves, and prints a curl that works as pasted.
  */
+import type * as ServeModule from '../src/cli/serve.ts';
 import { prepareDemo } from './demo/demo-project.ts';
 import { startSimulatorProcess } from './demo/simulator-process.ts';
 
-const { serve } = (await import('../dist/cli/serve.js' as string)) as typeof import('../src/cli/serve.ts');
+// Node does not run the decorators of src without a build.
+const COMPILED: string = '../dist/cli/serve.js';
+const { serve } = (await import(COMPILED)) as typeof ServeModule;
 
 if (process.env['NODE_ENV'] === 'production') {
   process.stderr.write('npm start is the demo; in production run: vestibule serve\n');

@@ -10,9 +10,8 @@ import { Database } from './database/database.ts';
 import { Installation } from './database/installation.ts';
 import { ManifestDirectory } from './directory/manifest-directory.ts';
 import { AppErrorFilter } from './http/app-error.filter.ts';
-import { createFastify, type FinishedRequest } from './http/fastify.ts';
+import { createFastify } from './http/fastify.ts';
 import { RouteTable } from './http/route-table.ts';
-import { CLIENT_SECRETS_PATH } from './http/request-context.ts';
 import { DatabaseLink } from './database/database-link.ts';
 import { ProjectRegistry } from './projects/project-registry.ts';
 import { RealtimeProvider } from './providers/realtime-provider.ts';
@@ -22,11 +21,11 @@ import { NestLog, type Log } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { OpsServer } from './telemetry/ops-server.ts';
 import { Readiness } from './telemetry/readiness.ts';
+import { recordRequest } from './telemetry/record-request.ts';
 import { Vault } from './vault/vault.ts';
 
 /** Every request that began before a stop gets its answer within this time. */
 const DRAIN_TIMEOUT_MS = 18_000;
-const SESSION_ROUTES = new Set(['/session', CLIENT_SECRETS_PATH]);
 
 export interface ServiceOptions {
   settings: Settings;
@@ -142,13 +141,12 @@ interface AppOptions {
 
 async function createApp(options: AppOptions): Promise<NestFastifyApplication> {
   const { settings, log, clock, routes } = options;
-  let metrics: Metrics | undefined;
   const adapter = createFastify({
     settings,
     clock,
     routes,
     onFinished: (request) => {
-      record(request, log, metrics);
+      recordRequest(request, log, () => app.get(Metrics, { strict: false }));
     },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(options), adapter, {
@@ -157,31 +155,7 @@ async function createApp(options: AppOptions): Promise<NestFastifyApplication> {
     abortOnError: false,
   });
   app.useGlobalFilters(new AppErrorFilter(routes, clock, log));
-  metrics = app.get(Metrics, { strict: false });
   return app;
-}
-
-function record(request: FinishedRequest, log: Log, metrics: Metrics | undefined): void {
-  const { context, ...line } = request;
-  log.info(
-    {
-      request_id: line.requestId,
-      method: line.method,
-      route: line.route,
-      status: line.status,
-      ms: line.milliseconds,
-    },
-    'request',
-  );
-  if (line.method !== 'POST' || !SESSION_ROUTES.has(line.route)) return;
-  const session = context?.session;
-  const succeeded = line.status === 200 ? (session?.replayed === true ? 'replayed' : 'created') : undefined;
-  metrics?.sessionRequest({
-    project: session?.project ?? '',
-    flow: session?.flow ?? '',
-    outcome: succeeded ?? context?.errorCode ?? 'internal',
-    seconds: line.milliseconds / 1000,
-  });
 }
 
 function urlHost(host: string): string {

@@ -46,16 +46,9 @@ export class AuditQueries {
 
   /** Newest first. */
   async page({ projectHash, event, from, to, after, limit }: PageOptions): Promise<AuditRow[]> {
-    const rows = await this.#database.query<StoredAuditRow>(PAGE, [
-      projectHash ?? null,
-      event ?? null,
-      from ?? null,
-      to ?? null,
-      after?.time ?? null,
-      after?.chain ?? null,
-      after?.seq ?? null,
-      limit,
-    ]);
+    const filters = [projectHash, event, from, to, after?.time, after?.chain, after?.seq];
+    // pg sends undefined as NULL
+    const rows = await this.#database.query<StoredAuditRow>(PAGE, [...filters, limit]);
     return rows.map(toAuditRow);
   }
 

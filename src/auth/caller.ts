@@ -6,6 +6,9 @@ import type { Vault } from '../vault/vault.ts';
 import type { VerifiedToken } from './token-verifier.ts';
 import { Unauthorized } from './unauthorized.ts';
 
+/** A key is deposited by people: asking every second brings it no sooner. */
+const KEY_RETRY_S = 30;
+
 /** Who asks for a session, established: the project, its key's handle, and the client if a JWT spoke. */
 export interface Caller {
   flow: 'vault' | 'commercial';
@@ -58,26 +61,34 @@ function resolveClient(
   { token, projectId, origin }: CallerClaims & { token: VerifiedToken },
   onProject: (project: Project) => void,
 ): Caller {
-  const client = snapshot.clientsByToken.get(tokenKey(token.issuer, token.subject));
-  if (client === undefined) throw new Unauthorized('unknown_client');
-  if (client.tokensNotBefore !== undefined && !((token.issuedAt ?? 0) >= client.tokensNotBefore)) {
-    throw new Unauthorized('token_too_old');
-  }
+  const client = clientOf(snapshot, token);
   const project = snapshot.projectsByName.get(client.projectName);
-  if (project !== undefined && originAllowed(project, origin)) onProject(project);
+  if (project && originAllowed(project, origin)) onProject(project);
+  refuseClient(client, project, projectId);
+  const key = project && vault.find(project.keyRef);
+  if (project && key) return { flow: 'commercial', project, key, client };
+  throw new AppError('key_unavailable', 'This client’s project has no key in the vault.', {
+    retryAfter: KEY_RETRY_S,
+  });
+}
+
+function refuseClient(client: Client, project: Project | undefined, projectId: unknown): void {
   if (typeof projectId === 'string' && projectId !== project?.projectId) {
     throw new AppError('forbidden', 'This client may not use that project.');
   }
-  if (client.spec.suspended) throw new AppError('suspended', 'This client is suspended.');
-  if (project?.spec.suspended === true)
-    throw new AppError('suspended', 'This client’s project is suspended.');
-  const key = project === undefined ? undefined : vault.find(project.keyRef);
-  if (project === undefined || key === undefined) {
-    throw new AppError('key_unavailable', 'This client’s project has no key in the vault.', {
-      retryAfter: 30,
-    });
+  if (client.spec.suspended || project?.spec.suspended === true) {
+    throw new AppError('suspended', 'This client or its project is suspended.');
   }
-  return { flow: 'commercial', project, key, client };
+}
+
+function clientOf(snapshot: Snapshot, token: VerifiedToken): Client {
+  const client = snapshot.clientsByToken.get(tokenKey(token.issuer, token.subject));
+  if (client === undefined) throw new Unauthorized('unknown_client');
+  const { tokensNotBefore } = client;
+  if (tokensNotBefore !== undefined && !((token.issuedAt ?? 0) >= tokensNotBefore)) {
+    throw new Unauthorized('token_too_old');
+  }
+  return client;
 }
 
 /** A request without Origin is allowed: the list stops sites, not scripts. */

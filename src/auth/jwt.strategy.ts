@@ -25,7 +25,7 @@ export class JwtStrategy extends Strategy {
 
   override authenticate(request: unknown): void {
     const { authorization } = (request as FastifyRequest).headers;
-    const token = ExtractJwt.fromAuthHeaderAsBearerToken()({ headers: { authorization } } as never);
+    const token = ExtractJwt.fromAuthHeaderAsBearerToken()({ headers: { authorization } } as Parameters<ReturnType<typeof ExtractJwt.fromAuthHeaderAsBearerToken>>[0]);
     if (token === null) {
       this.fail('no bearer token', 401);
       return;

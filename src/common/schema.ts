@@ -30,8 +30,8 @@ export function checker<S extends TSchema>(
   const compiled = Compile(schema);
   return (input) => {
     const value: unknown = compiled.Default(structuredClone(input));
-    if (compiled.Check(value)) return { ok: true, value: value as Static<S> };
-    return { ok: false, details: explain(compiled.Errors(value) as unknown as SchemaError[], options) };
+    if (compiled.Check(value)) return { ok: true, value };
+    return { ok: false, details: explain(compiled.Errors(value), options) };
   };
 }
 

@@ -38,8 +38,8 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
 
 /** Whether this program's schema is in the database; a newer one is, too: migrations only ever expand it. */
 export async function schemaIsCurrent(dataSource: DataSource): Promise<boolean> {
-  const rows: { name: string }[] = await dataSource
-    .query('SELECT name FROM schema_migrations')
+  const rows = await dataSource
+    .query<{ name: string }[]>('SELECT name FROM schema_migrations')
     .catch((error: unknown) => {
       if ((error as { code?: string }).code === '42P01') return [];
       throw error;
@@ -49,7 +49,7 @@ export async function schemaIsCurrent(dataSource: DataSource): Promise<boolean> 
 }
 
 async function checkServer(runner: QueryRunner): Promise<void> {
-  const rows: { server_version_num: string }[] = await runner.query('SHOW server_version_num');
+  const rows = (await runner.query('SHOW server_version_num')) as { server_version_num: string }[];
   if (Number(rows[0]?.server_version_num) < OLDEST_SERVER) {
     throw new Error('PostgreSQL 15 or newer is required');
   }

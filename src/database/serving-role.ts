@@ -14,7 +14,7 @@ const GRANTS: Record<string, string> = {
 /** Grants the serving role exactly what serving needs; nothing when the owner itself serves. */
 export async function grantServingRole(runner: QueryRunner, encodedRole: string): Promise<void> {
   const role = decodeURIComponent(encodedRole);
-  const rows: { owner: string }[] = await runner.query('SELECT current_user AS owner');
+  const rows = (await runner.query('SELECT current_user AS owner')) as { owner: string }[];
   if (role === '' || rows[0]?.owner === role) return;
   const quoted = `"${role.replaceAll('"', '""')}"`;
   for (const [table, privileges] of Object.entries(GRANTS)) {
@@ -25,7 +25,7 @@ export async function grantServingRole(runner: QueryRunner, encodedRole: string)
 
 /** Why the connected role could change or remove audit rows, if it could. */
 export async function auditTamperingPower(dataSource: DataSource): Promise<string | undefined> {
-  const rows: { superuser: boolean; owner: boolean; privilege: boolean }[] = await dataSource.query(`
+  const rows = await dataSource.query<{ superuser: boolean; owner: boolean; privilege: boolean }[]>(`
     SELECT
       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
       pg_has_role(current_user, c.relowner, 'USAGE') AS owner,

@@ -90,6 +90,6 @@ function setField(document: Record<string, unknown>, { path, value }: FieldEdit)
     else parent = parent[name] = {};
   }
   const last = path.at(-1) ?? '';
-  if (value === undefined) delete parent[last];
+  if (value === undefined) Reflect.deleteProperty(parent, last);
   else parent[last] = value;
 }

@@ -58,7 +58,7 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
       answerBrokenRequest(error, socket, newRequestId(clock.now()));
     },
   });
-  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  const fastify = adapter.getInstance<FastifyInstance>();
   const hosts = settings.hosts ?? (settings.production ? undefined : LOOPBACK_NAMES);
   fastify.removeAllContentTypeParsers();
   // Bodies are read by the handlers, after it is known who sends them.

@@ -142,13 +142,10 @@ function applyRules(project: Project, asked: Asked, session: Record<string, unkn
   const rules = project.spec.session;
   const model = resolveModel(project, asked.model);
   const voice = asked.voice ?? rules.defaults.voice ?? rules.voices[0];
-  const details: ErrorDetail[] = [];
-  if (rules.models.length > 0 && !rules.models.includes(model)) {
-    details.push({ path: asked.modelPath, message: 'is not a model of this project' });
-  }
-  if (voice !== undefined && rules.voices.length > 0 && !rules.voices.includes(voice)) {
-    details.push({ path: asked.voicePath, message: 'is not a voice of this project' });
-  }
+  const details = [
+    ...notListed(rules.models, model, { path: asked.modelPath, message: 'is not a model of this project' }),
+    ...notListed(rules.voices, voice, { path: asked.voicePath, message: 'is not a voice of this project' }),
+  ];
   if (details.length > 0) throw invalidRequest(details);
   return {
     model,
@@ -157,6 +154,11 @@ function applyRules(project: Project, asked: Asked, session: Record<string, unkn
     ttlSeconds: rules.secretTtlSeconds,
     session,
   };
+}
+
+/** An empty list allows any. */
+function notListed(list: string[], value: string | undefined, detail: ErrorDetail): ErrorDetail[] {
+  return value === undefined || list.length === 0 || list.includes(value) ? [] : [detail];
 }
 
 function resolveModel(project: Project, asked: string | undefined): string {

@@ -6,7 +6,7 @@ import type { Clock } from '../common/clock.ts';
 import { newLeaseToken, newSessionId, sha256Hex } from '../common/ids.ts';
 import type { Installation } from '../database/installation.ts';
 import { limitedAddress } from '../http/address.ts';
-import type { Project } from '../projects/resource.ts';
+import type { Client, Project } from '../projects/resource.ts';
 import type { ProjectRegistry } from '../projects/project-registry.ts';
 import type { Grant, RealtimeProvider } from '../providers/realtime-provider.ts';
 import { Idempotency } from './idempotency.ts';
@@ -110,17 +110,15 @@ export class SessionOpener {
   ): Reservation {
     const { caller, request, origin } = options;
     const { project, client, key, flow } = caller;
-    const { session, access, limits } = project.spec;
-    const clientSubject =
-      client && this.#installation.pseudonym('client', JSON.stringify([client.issuer, client.clientId]));
-    const { sessionsPerMonth } = client?.spec.limits ?? limits;
+    const { session, access } = project.spec;
+    const clientSubject = client && this.#clientSubject(client);
     return {
       session_id: made.sessionId,
       project_hash: made.projectHash,
-      ...(client && { client: client.name }),
+      client: client?.name,
       flow,
       model: request.model,
-      ...(request.voice !== undefined && { voice: request.voice }),
+      voice: request.voice,
       key_fingerprint: key.fingerprint,
       lease_token_hash: sha256Hex(made.leaseToken),
       lease_seconds: session.leaseSeconds,
@@ -130,18 +128,21 @@ export class SessionOpener {
       vault_cap: access.maxConcurrent ?? session.maxConcurrent,
       client_cap: client?.spec.maxConcurrent ?? session.maxConcurrent,
       windows: this.#windows(options, made.projectHash, clientSubject),
-      ...(sessionsPerMonth !== undefined && {
-        quota: { subject: clientSubject ?? made.projectHash, limit: sessionsPerMonth },
-      }),
-      ...(made.idempotency && {
-        idempotency: { key_hash: made.idempotency.keyHash, body_hash: made.idempotency.bodyHash },
-      }),
+      quota: quotaOf(caller, clientSubject ?? made.projectHash),
+      idempotency: made.idempotency && {
+        key_hash: made.idempotency.keyHash,
+        body_hash: made.idempotency.bodyHash,
+      },
       event: auditEntry('vault_key_loaded', origin, {
         key_fingerprint: key.fingerprint,
         flow,
         provider: project.spec.provider.type,
       }),
     };
+  }
+
+  #clientSubject({ issuer, clientId }: Client): string {
+    return this.#installation.pseudonym('client', JSON.stringify([issuer ?? null, clientId]));
   }
 
   /** An address that has used up its own window does not count against its project's. */
@@ -261,4 +262,9 @@ export class SessionOpener {
       })
       .catch(() => undefined);
   }
+}
+
+function quotaOf({ client, project }: Caller, subject: string): Reservation['quota'] {
+  const { sessionsPerMonth: limit } = client?.spec.limits ?? project.spec.limits;
+  return limit === undefined ? undefined : { subject, limit };
 }

@@ -16,10 +16,10 @@ export interface Window {
 export interface Reservation {
   session_id: string;
   project_hash: string;
-  client?: string;
+  client: string | undefined;
   flow: 'vault' | 'commercial';
   model: string;
-  voice?: string;
+  voice: string | undefined;
   key_fingerprint: string;
   lease_token_hash: string;
   lease_seconds: number;
@@ -29,8 +29,8 @@ export interface Reservation {
   vault_cap: number;
   client_cap: number;
   windows: Window[];
-  quota?: { subject: string; limit: number };
-  idempotency?: { key_hash: string; body_hash: string };
+  quota: { subject: string; limit: number } | undefined;
+  idempotency: { key_hash: string; body_hash: string } | undefined;
   event: AuditEntry;
 }
 

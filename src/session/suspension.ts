@@ -62,29 +62,18 @@ export class Suspension {
   }
 
   #compare(now: Snapshot, before: Snapshot | undefined): void {
-    for (const [projectId, project] of now.projectsById) {
-      if (project.spec.suspended) this.#note(projectId, undefined, 'suspended');
-      else this.#endings.delete(endingKey(projectId, undefined));
+    const subjects = subjectsOf(now);
+    for (const [key, { suspended, ...subject }] of subjects) {
+      if (suspended) this.#note(key, { ...subject, reason: 'suspended' });
+      else this.#endings.delete(key);
     }
-    for (const projectId of before?.projectsById.keys() ?? []) {
-      if (!now.projectsById.has(projectId)) this.#note(projectId, undefined, 'removed');
-    }
-    for (const client of now.clients) {
-      const projectId = now.projectsByName.get(client.projectName)?.projectId;
-      if (projectId === undefined) continue;
-      if (client.spec.suspended) this.#note(projectId, client.name, 'suspended');
-      else this.#endings.delete(endingKey(projectId, client.name));
-    }
-    for (const client of before?.clients ?? []) {
-      const projectId = before?.projectsByName.get(client.projectName)?.projectId;
-      const stays = now.clients.some(({ name }) => name === client.name);
-      if (projectId !== undefined && !stays) this.#note(projectId, client.name, 'removed');
+    for (const [key, { projectId, client }] of before === undefined ? [] : subjectsOf(before)) {
+      if (!subjects.has(key)) this.#note(key, { projectId, client, reason: 'removed' });
     }
   }
 
-  #note(projectId: string, client: string | undefined, reason: Ending['reason']): void {
-    const until = this.#clock.monotonic() + WATCH_MS;
-    this.#endings.set(endingKey(projectId, client), { projectId, client, reason, until });
+  #note(key: string, ending: Omit<Ending, 'until'>): void {
+    this.#endings.set(key, { ...ending, until: this.#clock.monotonic() + WATCH_MS });
   }
 
   async #sweep(): Promise<void> {
@@ -109,6 +98,22 @@ export class Suspension {
   }
 }
 
-function endingKey(projectId: string, client: string | undefined): string {
-  return JSON.stringify([projectId, client ?? null]);
+interface Subject {
+  projectId: string;
+  /** Absent for the project itself. */
+  client: string | undefined;
+  suspended: boolean;
+}
+
+/** Every project and every client of one, by a key that outlives snapshots. */
+function subjectsOf({ projectsById, projectsByName, clients }: Snapshot): Map<string, Subject> {
+  const subjects: Subject[] = [];
+  for (const { projectId, spec } of projectsById.values()) {
+    subjects.push({ projectId, client: undefined, suspended: spec.suspended });
+  }
+  for (const { name, projectName, spec } of clients) {
+    const projectId = projectsByName.get(projectName)?.projectId;
+    if (projectId !== undefined) subjects.push({ projectId, client: name, suspended: spec.suspended });
+  }
+  return new Map(subjects.map((subject) => [JSON.stringify([subject.projectId, subject.client ?? null]), subject]));
 }

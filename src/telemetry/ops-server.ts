@@ -43,17 +43,23 @@ export class OpsServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = request.url?.split('?', 1)[0];
-    if (request.method !== 'GET') return send(response, 405, 'method not allowed');
-    if (path === '/livez') return send(response, 200, 'ok');
-    if (path === '/readyz') {
-      const problem = this.#readiness.problem();
-      return send(response, problem === undefined ? 200 : 503, problem ?? 'ok');
+    const path = request.url?.split('?', 1)[0] ?? '';
+    if (request.method !== 'GET') {
+      send(response, 405, 'method not allowed');
+    } else if (path === '/metrics') {
+      await this.#sessions.refresh();
+      response.setHeader('content-type', this.#metrics.registry.contentType);
+      send(response, 200, await this.#metrics.registry.metrics());
+    } else {
+      this.#probe(path, response);
     }
-    if (path !== '/metrics') return send(response, 404, 'not found');
-    await this.#sessions.refresh();
-    response.setHeader('content-type', this.#metrics.registry.contentType);
-    send(response, 200, await this.#metrics.registry.metrics());
+  }
+
+  #probe(path: string, response: ServerResponse): void {
+    const problem = this.#readiness.problem();
+    if (path === '/livez') send(response, 200, 'ok');
+    else if (path === '/readyz') send(response, problem === undefined ? 200 : 503, problem ?? 'ok');
+    else send(response, 404, 'not found');
   }
 }
 

@@ -1,0 +1,76 @@
+import { Controller, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { auditEntry } from '../audit/audit-entry.ts';
+import { AuditLog } from '../audit/audit-log.ts';
+import { Access } from '../auth/access.ts';
+import { adminOrigin } from '../auth/credentials.ts';
+import { MAX_TOKEN_TTL_S, TokenVerifier } from '../auth/token-verifier.ts';
+import { AppError, invalidRequest, notFound } from '../common/app-error.ts';
+import { checker } from '../common/schema.ts';
+import { readJsonObject } from '../http/json-body.ts';
+import { ProjectRegistry } from './project-registry.ts';
+import type { Client } from './resource.ts';
+
+const DEFAULT_TOKEN_TTL_S = 3_600;
+
+const checkToken = checker(
+  Type.Object(
+    { ttl_seconds: Type.Integer({ minimum: 1, maximum: MAX_TOKEN_TTL_S, default: DEFAULT_TOKEN_TTL_S }) },
+    { additionalProperties: false },
+  ),
+);
+
+/** The managed clients that are configured, and tokens for them, for admins. */
+@Controller('clients')
+export class ClientsController {
+  constructor(
+    private readonly registry: ProjectRegistry,
+    private readonly audit: AuditLog,
+    private readonly tokens: TokenVerifier,
+  ) {}
+
+  @Get()
+  @Access('admin')
+  list(): unknown {
+    return { clients: this.registry.snapshot.clients.map((client) => this.#show(client)) };
+  }
+
+  @Post(':id/token')
+  @Access('admin')
+  @HttpCode(200)
+  async token(@Req() request: FastifyRequest, @Param('id') id: string): Promise<unknown> {
+    const checked = checkToken(await readJsonObject(request));
+    if (!checked.ok) throw invalidRequest(checked.details);
+    const client = this.#find(id);
+    const { ttl_seconds: seconds } = checked.value;
+    const detail = { change: 'token', client: client.name } as const;
+    await this.audit.append(auditEntry('config_changed', adminOrigin(request), detail));
+    return {
+      access_token: await this.tokens.sign(client.clientId, seconds),
+      token_type: 'Bearer',
+      expires_in: seconds,
+    };
+  }
+
+  #find(clientId: string): Client {
+    const found = this.registry.snapshot.clients.filter((client) => client.clientId === clientId);
+    const own = found.find(({ issuer, spec }) => issuer === undefined && spec.serviceAccount === undefined);
+    if (own !== undefined) return own;
+    if (found.length === 0) throw notFound('There is no such client.');
+    throw new AppError('invalid_request', 'This client’s tokens come from another issuer.');
+  }
+
+  #show(client: Client): Record<string, unknown> {
+    const project = this.registry.snapshot.projectsByName.get(client.projectName);
+    return {
+      client_id: client.clientId,
+      name: client.name,
+      issuer: client.issuer ?? null,
+      project_id: project?.projectId ?? null,
+      max_concurrent: client.spec.maxConcurrent ?? project?.spec.session.maxConcurrent ?? null,
+      suspended: client.spec.suspended,
+      ready: project !== undefined && !client.spec.suspended,
+    };
+  }
+}

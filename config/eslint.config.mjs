@@ -61,7 +61,7 @@ export default typescript.config(
     rules: { 'no-restricted-syntax': ['error', clock] },
   },
   {
-    files: ['src/common/clock.ts', 'src/database/embedded/**', 'test/**', 'scripts/**'],
+    files: ['src/common/clock.ts', 'src/database/embedded/**', 'src/**/*.spec.ts', 'test/**', 'scripts/**'],
     rules: { 'no-restricted-syntax': 'off' },
   },
   {

@@ -21,6 +21,7 @@ import { NestLog, type Log } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { OpsServer } from './telemetry/ops-server.ts';
 import { Readiness } from './telemetry/readiness.ts';
+import { forgetRemoved } from './telemetry/forget-removed.ts';
 import { recordRequest } from './telemetry/record-request.ts';
 import { Vault } from './vault/vault.ts';
 
@@ -32,6 +33,8 @@ export interface ServiceOptions {
   log: Log;
   clock: Clock;
   databaseUrls: { serving: string; migration: string };
+  /** Called when the database, once reached, is one that must not be used. */
+  onRefused: () => void;
 }
 
 export interface Service {
@@ -42,7 +45,8 @@ export interface Service {
 }
 
 /** Builds the service and starts its parts in the order in which they need each other; stops them in reverse. */
-export async function startService({ settings, log, clock, databaseUrls }: ServiceOptions): Promise<Service> {
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { settings, log, clock, databaseUrls, onRefused } = options;
   const dataSource = createDataSource({
     url: databaseUrls.serving,
     poolSize: settings.databasePool,
@@ -56,12 +60,18 @@ export async function startService({ settings, log, clock, databaseUrls }: Servi
   const directory = new ManifestDirectory(settings.directory, log, clock);
   const routes = new RouteTable();
   const app = await createApp({ settings, log, clock, database, installation, directory, routes });
-  const link = new DatabaseLink(dataSource, { database, installation }, databaseUrls, settings, log);
+  const link = new DatabaseLink(dataSource, { database, installation }, databaseUrls, settings, {
+    logger: log,
+    onRefused,
+  });
   const parts = new Parts(app);
   try {
     await directory.start();
     await parts.vault.start();
     parts.registry.start();
+    parts.registry.onChange((now, before) => {
+      void forgetRemoved(parts.metrics, now, before);
+    });
     await link.start();
     parts.rejections.start();
     parts.suspension.start();
@@ -98,6 +108,7 @@ class Parts {
   readonly sweeper: Sweeper;
   readonly ops: OpsServer;
   readonly readiness: Readiness;
+  readonly metrics: Metrics;
   readonly provider: RealtimeProvider;
 
   constructor(app: NestFastifyApplication) {
@@ -109,6 +120,7 @@ class Parts {
     this.sweeper = get(Sweeper);
     this.ops = get(OpsServer);
     this.readiness = get(Readiness);
+    this.metrics = get(Metrics);
     this.provider = get(RealtimeProvider);
   }
 }

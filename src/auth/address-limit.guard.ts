@@ -13,20 +13,17 @@ export interface AddressLimitOptions {
   windows: AddressWindows;
   reflector: Reflector;
   clock: Clock;
-  onLimited: () => void;
 }
 
 /** One limit for all that an address asks of this process, before anything else is looked at. */
 export class AddressLimitGuard extends ThrottlerGuard {
   readonly #clock: Clock;
-  readonly #onLimited: () => void;
 
-  constructor({ limit, windows, reflector, clock, onLimited }: AddressLimitOptions) {
+  constructor({ limit, windows, reflector, clock }: AddressLimitOptions) {
     const throttlers =
       limit === undefined ? [] : [{ name: 'address', limit: limit.requests, ttl: limit.seconds * 1000 }];
     super({ throttlers }, windows, reflector);
     this.#clock = clock;
-    this.#onLimited = onLimited;
   }
 
   protected override async getTracker(request: FastifyRequest): Promise<string> {
@@ -51,11 +48,11 @@ export class AddressLimitGuard extends ThrottlerGuard {
     const resetAt = Math.ceil(this.#clock.now() / 1000) + timeToExpire;
     request.context.limit = { limit, remaining: Math.max(limit - totalHits, 0), resetAt };
     if (!isBlocked) return true;
-    this.#onLimited();
     throw new AppError('rate_limited', 'This address has asked too often.', {
       retryAfter: Math.max(timeToExpire, 1),
       resetAt,
       limit: request.context.limit,
+      limitedBy: 'address',
     });
   }
 }

@@ -1,7 +1,7 @@
 import { SystemClock } from '../common/clock.ts';
 import { withGeneratedSecrets } from '../config/generated-secrets.ts';
 import type { SecretString } from '../common/secret-string.ts';
-import { type Environment, loadSettings } from '../config/load-settings.ts';
+import { type Environment, loadSettings, SettingsError } from '../config/load-settings.ts';
 import { databaseUrls } from '../database/database-urls.ts';
 import { type Service, startService } from '../service.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
@@ -32,8 +32,12 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
   const urls = await databaseUrls(settings, (message) => {
     log.info({ component: 'postgres' }, message);
   });
+  const onRefused = (): void => {
+    process.exitCode = SettingsError.EXIT_CODE;
+    process.kill(process.pid, 'SIGTERM');
+  };
   try {
-    const service = await startService({ settings, log, clock: new SystemClock(), databaseUrls: urls });
+    const service = await startService({ settings, log, clock: new SystemClock(), databaseUrls: urls, onRefused });
     stopOnSignals(log, async () => {
       await service.stop();
       await beforeExit?.();
@@ -70,7 +74,7 @@ function stopOnSignals(log: Log, stop: () => Promise<void>): void {
     stop().then(
       () => {
         log.info('stopped');
-        process.exit(0);
+        process.exit();
       },
       (error: unknown) => {
         log.error({ err: error }, 'the stop failed');

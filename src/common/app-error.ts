@@ -48,6 +48,8 @@ export interface AppErrorOptions {
   limit?: LimitState;
   /** Unix seconds at which a 429 may succeed. */
   resetAt?: number;
+  /** Which limit refused, for the metrics. */
+  limitedBy?: string;
   /** For the log only. Never a secret, never what a client sent. */
   cause?: unknown;
   headers?: Record<string, string>;

@@ -16,6 +16,8 @@ export class DatabaseLink {
   readonly #urls: { serving: string; migration: string };
   readonly #settings: Settings;
   readonly #logger: Logger;
+  /** Called when a database that was away turns out to be one that must not be used. */
+  readonly #onRefused: () => void;
   #timer: NodeJS.Timeout | undefined;
   #ready = false;
   #onReady: (() => void) | undefined;
@@ -26,7 +28,7 @@ export class DatabaseLink {
     { database, installation }: { database: Database; installation: Installation },
     urls: { serving: string; migration: string },
     settings: Settings,
-    logger: Logger,
+    { logger, onRefused }: { logger: Logger; onRefused: () => void },
   ) {
     this.#dataSource = dataSource;
     this.#database = database;
@@ -34,6 +36,7 @@ export class DatabaseLink {
     this.#urls = urls;
     this.#settings = settings;
     this.#logger = logger;
+    this.#onRefused = onRefused;
   }
 
   /** Tries once and goes on trying in the background; rejects only when the database must not be used. */
@@ -83,6 +86,7 @@ export class DatabaseLink {
         },
         (error: unknown) => {
           this.#logger.fatal({ err: error }, 'the database must not be used');
+          this.#onRefused();
         },
       );
     }, RETRY_MS);

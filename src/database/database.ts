@@ -22,12 +22,16 @@ export class Database {
   }
 
   async connect(): Promise<void> {
+    if (this.#pool !== undefined) return;
     if (!this.#dataSource.isInitialized) await this.#dataSource.initialize();
     const pool = (this.#dataSource.driver as PostgresDriver).master as Pool;
     // As a statement and not as a startup parameter, which PgBouncer refuses.
+    const limit = `SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`;
     pool.on('connect', (client: PoolClient) => {
-      client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`).catch(() => undefined);
+      client.query(limit).catch(() => undefined);
     });
+    // The one that `initialize` opened came before the listener.
+    await pool.query(limit);
     this.#pool = pool;
   }
 

@@ -26,6 +26,7 @@ export class AppErrorFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const error = this.#toAppError(thrown, request);
     request.context.errorCode = error.code;
+    if (error.options.limitedBy !== undefined) request.context.limitedBy = error.options.limitedBy;
     this.#log(error, request.context.requestId);
     if (reply.sent) return;
     const path = request.url.split('?', 1)[0] ?? '';

@@ -13,6 +13,7 @@ export interface RequestContext {
   /** What a session route learned of its request, for the metrics. */
   session?: { project: string; flow: 'vault' | 'commercial'; replayed: boolean };
   errorCode?: ErrorCode;
+  limitedBy?: string;
   /** The value of Access-Control-Allow-Origin, once a project allows one. */
   allowOrigin?: string;
 }

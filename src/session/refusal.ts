@@ -8,7 +8,7 @@ const UNKNOWN_WAIT_S = 1;
 export function refusalOf(answer: ReservationAnswer): AppError {
   const { verdict, limit, retryAt, reservedAt } = answer;
   const resetAt = Math.ceil(retryAt ?? reservedAt + UNKNOWN_WAIT_S);
-  const wait = { retryAfter: Math.max(Math.ceil(resetAt - reservedAt), 1), resetAt, ...(limit && { limit }) };
+  const wait = { limitedBy: answer.scope ?? verdict, retryAfter: Math.max(Math.ceil(resetAt - reservedAt), 1), resetAt, ...(limit && { limit }) };
   switch (verdict) {
     case 'rate_limited':
       return new AppError('rate_limited', 'Too many session requests in this window.', wait);

@@ -9,6 +9,7 @@ const SESSION_ROUTES = new Set(['/session', CLIENT_SECRETS_PATH]);
 export function recordRequest(request: FinishedRequest, log: Log, metrics: () => Metrics): void {
   const { requestId, method, route, status, milliseconds } = request;
   log.info({ request_id: requestId, method, route, status, ms: milliseconds }, 'request');
+  if (request.context?.limitedBy !== undefined) metrics().limited(request.context.limitedBy);
   if (method === 'POST' && SESSION_ROUTES.has(route)) recordSession(request, metrics());
 }
 

@@ -6,8 +6,6 @@ import { RejectionSampler } from '../audit/rejection-sampler.ts';
 import { Clock } from '../common/clock.ts';
 import { provide } from '../common/provide.ts';
 import { Settings } from '../config/load-settings.ts';
-import { Metrics } from '../telemetry/metrics.ts';
-import { MetricsModule } from '../telemetry/metrics.module.ts';
 import { AccessGuard } from './access.guard.ts';
 import { AddressLimitGuard } from './address-limit.guard.ts';
 import { AddressWindows } from './address-windows.ts';
@@ -17,7 +15,7 @@ import { JwtStrategy } from './jwt.strategy.ts';
 import { TokenVerifier } from './token-verifier.ts';
 
 @Module({
-  imports: [AuditModule, MetricsModule],
+  imports: [AuditModule],
   providers: [
     provide(
       TokenVerifier,
@@ -32,18 +30,10 @@ import { TokenVerifier } from './token-verifier.ts';
     // In this order: an address over its limit is not even looked at.
     {
       provide: APP_GUARD,
-      inject: [Settings, Reflector, Clock, Metrics],
-      useFactory: async (
-        { addressLimit }: Settings,
-        reflector: Reflector,
-        clock: Clock,
-        metrics: Metrics,
-      ) => {
-        const onLimited = (): void => {
-          metrics.limited('address');
-        };
+      inject: [Settings, Reflector, Clock],
+      useFactory: async ({ addressLimit }: Settings, reflector: Reflector, clock: Clock) => {
         const windows = new AddressWindows(clock);
-        const guard = new AddressLimitGuard({ limit: addressLimit, windows, reflector, clock, onLimited });
+        const guard = new AddressLimitGuard({ limit: addressLimit, windows, reflector, clock });
         await guard.onModuleInit();
         return guard;
       },

@@ -4,7 +4,7 @@ import type { SecretString } from '../common/secret-string.ts';
 import { type Environment, loadSettings, SettingsError } from '../config/load-settings.ts';
 import { databaseUrls } from '../database/database-urls.ts';
 import { type Service, startService } from '../service.ts';
-import { createLog, type Log } from '../telemetry/log.ts';
+import { createLog } from '../telemetry/log.ts';
 
 /** After this, a stop that hangs is cut short, so that nobody has to send SIGKILL. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -23,8 +23,23 @@ export interface Serving {
   generatedAdminKey: SecretString | undefined;
 }
 
-/** Serves until SIGINT or SIGTERM. */
+/** What was opened, in order; closed in reverse. */
+type Closers = (() => Promise<void>)[];
+
+/** Serves until SIGINT or SIGTERM, also one that comes while it is still starting. */
 export async function serve(options: ServeOptions = {}): Promise<Serving> {
+  const closers: Closers = [];
+  const starting = start(options, closers);
+  closeOnSignals(starting, closers);
+  try {
+    return await starting;
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+async function start(options: ServeOptions, closers: Closers): Promise<Serving> {
   const { environment = process.env, demoProviderUrl, beforeExit } = options;
   const given = loadSettings(environment, 'serve');
   const settings = { ...(await withGeneratedSecrets(given)), ...(demoProviderUrl && { demoProviderUrl }) };
@@ -32,26 +47,25 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
   const urls = await databaseUrls(settings, (message) => {
     log.info({ component: 'postgres' }, message);
   });
-  const onRefused = (): void => {
-    process.exitCode = SettingsError.EXIT_CODE;
-    process.kill(process.pid, 'SIGTERM');
-  };
-  try {
-    const service = await startService({ settings, log, clock: new SystemClock(), databaseUrls: urls, onRefused });
-    stopOnSignals(log, async () => {
-      await service.stop();
-      await beforeExit?.();
-      await urls.embedded?.stop();
-    });
-    log.info({ url: service.url, ops: service.opsUrl }, 'serving');
-    return {
-      service,
-      generatedAdminKey: given.adminKeys === undefined ? settings.adminKeys?.[0] : undefined,
-    };
-  } catch (error) {
-    await urls.embedded?.stop();
-    throw error;
-  }
+  closers.push(async () => urls.embedded?.stop());
+  if (beforeExit !== undefined) closers.push(beforeExit);
+  const service = await startService({
+    settings,
+    log,
+    clock: new SystemClock(),
+    databaseUrls: urls,
+    onRefused: () => {
+      process.exitCode = SettingsError.EXIT_CODE;
+      process.kill(process.pid, 'SIGTERM');
+    },
+  });
+  closers.push(async () => {
+    log.info('stopping');
+    await service.stop();
+    log.info('stopped');
+  });
+  log.info({ url: service.url, ops: service.opsUrl }, 'serving');
+  return { service, generatedAdminKey: given.adminKeys === undefined ? settings.adminKeys?.[0] : undefined };
 }
 
 /** The command: what nobody configured has to be told to somebody. */
@@ -61,27 +75,23 @@ export async function serveCommand(): Promise<void> {
   process.stdout.write(`serving ${service.url}, admin key ${generatedAdminKey.reveal()}\n`);
 }
 
-function stopOnSignals(log: Log, stop: () => Promise<void>): void {
+function closeOnSignals(starting: Promise<unknown>, closers: Closers): void {
   let stopping = false;
-  const onSignal = (signal: NodeJS.Signals): void => {
+  const onSignal = (): void => {
     if (stopping) return;
     stopping = true;
-    log.info({ signal }, 'stopping');
-    setTimeout(() => {
-      log.error('the stop took too long');
-      process.exit(1);
-    }, STOP_TIMEOUT_MS).unref();
-    stop().then(
-      () => {
-        log.info('stopped');
-        process.exit();
-      },
-      (error: unknown) => {
-        log.error({ err: error }, 'the stop failed');
-        process.exit(1);
-      },
-    );
+    setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+    starting
+      .then(() => closeAll(closers))
+      .then(
+        () => process.exit(),
+        () => process.exit(1),
+      );
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+}
+
+async function closeAll(closers: Closers): Promise<void> {
+  for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
 }

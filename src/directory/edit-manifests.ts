@@ -1,4 +1,4 @@
-import { type Document, parseAllDocuments, stringify } from 'yaml';
+import { type Document, isScalar, isSeq, parseAllDocuments, stringify } from 'yaml';
 import { isRecord } from '../common/json.ts';
 import type { ManifestKind } from './manifest.ts';
 
@@ -19,10 +19,7 @@ export function editManifest(file: string, text: string, id: ManifestId, edits: 
   const documents = parseDocuments(text);
   const document = documents.find((candidate) => isYaml(candidate, id));
   if (document === undefined) throw new Error('the manifest is inside a list: edit its file by hand');
-  for (const { path, value } of edits) {
-    if (value === undefined) document.deleteIn(path);
-    else document.setIn(path, value);
-  }
+  for (const edit of edits) setNode(document, edit);
   return joinDocuments(documents);
 }
 
@@ -50,6 +47,18 @@ function parseDocuments(text: string): Document[] {
 
 function isYaml(document: Document, { kind, name }: ManifestId): boolean {
   return document.get('kind') === kind && document.getIn(['metadata', 'name']) === name;
+}
+
+function setNode(document: Document, { path, value }: FieldEdit): void {
+  if (value === undefined) {
+    // deleteIn throws when the parent is missing
+    if (document.hasIn(path)) document.deleteIn(path);
+    return;
+  }
+  const parent = path.slice(0, -1);
+  const found = document.getIn(parent, true);
+  if (isScalar(found) || isSeq(found)) document.deleteIn(parent);
+  document.setIn(path, value);
 }
 
 function joinDocuments(documents: Document[]): string {

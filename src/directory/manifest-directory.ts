@@ -28,6 +28,8 @@ const RESCAN_MS = 2_000;
 
 interface FileState {
   signature: string;
+  /** Milliseconds since the epoch; that of the first file of this name, since an edit replaces the file. */
+  bornAt: number;
   manifests: Manifest[];
   problems: ManifestProblem[];
 }
@@ -151,18 +153,17 @@ export class ManifestDirectory {
   }
 
   #fileOf(id: ManifestId): string | undefined {
-    for (const [file, { manifests }] of this.#sortedFiles()) {
-      if (manifests.some((manifest) => sameManifest(manifest, id))) return file;
-    }
-    return undefined;
+    const found = this.#inOrder().find((manifest) => sameManifest(manifest, id));
+    if (found === undefined) return undefined;
+    return [...this.#files].find(([, { manifests }]) => manifests.includes(found))?.[0];
   }
 
-  #sortedFiles(): [string, FileState][] {
-    return [...this.#files].sort(([left], [right]) => (left < right ? -1 : 1));
-  }
-
+  /** Oldest first, so that of two that claim the same the first is in the right. */
   #inOrder(): Manifest[] {
-    return this.#sortedFiles().flatMap(([, { manifests }]) => manifests);
+    return [...this.#files]
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .flatMap(([, { manifests }]) => manifests)
+      .sort((left, right) => left.createdAt - right.createdAt);
   }
 
   async #scan(): Promise<void> {
@@ -173,7 +174,7 @@ export class ManifestDirectory {
     let changed = names.length !== this.#files.size;
     for (const name of names) {
       const before = this.#files.get(name);
-      const after = await this.#read(name, touched.has(name) ? undefined : before?.signature);
+      const after = await this.#read(name, before, touched.has(name));
       const state = after === undefined ? before : keepLastGood(before, after);
       changed ||= state !== before;
       if (state !== undefined) next.set(name, state);
@@ -186,22 +187,25 @@ export class ManifestDirectory {
   /** Undefined when the file is as it was, or went away just now: then its removal is another event. */
   async #read(
     name: string,
-    knownSignature: string | undefined,
+    before: FileState | undefined,
+    touched: boolean,
   ): Promise<(FileState & { complete: boolean }) | undefined> {
     const path = join(this.#path, name);
     const found = await stat(path, { bigint: true }).catch(() => undefined);
     if (!found?.isFile()) return undefined;
     const signature = `${found.ino}:${found.size}:${found.mtimeNs}:${found.ctimeNs}`;
-    if (signature === knownSignature) return undefined;
+    if (signature === before?.signature && !touched) return undefined;
+    const bornAt = Math.min(before?.bornAt ?? Infinity, Number(found.birthtimeMs));
     const failed = (message: string): FileState & { complete: boolean } => ({
       signature,
+      bornAt,
       manifests: [],
       problems: [{ source: name, field: '/', message }],
       complete: false,
     });
     if (found.size > MAX_FILE_BYTES) return failed(`is larger than ${MAX_FILE_BYTES} bytes`);
     try {
-      return { signature, ...parseManifests(name, await readText(path), Number(found.birthtimeMs)) };
+      return { signature, bornAt, ...parseManifests(name, await readText(path), bornAt) };
     } catch {
       return failed('cannot be read');
     }

@@ -20,6 +20,7 @@ export interface ParsedFile {
 
 /** Parses a file of one or many documents. Parser messages are replaced by ours: theirs quote the file, keys and all. */
 export function parseManifests(file: string, text: string, bornAt: number): ParsedFile {
+  if (text.trim() === '') return { manifests: [], problems: [emptyFile(file)], complete: false };
   const documents = file.endsWith('.json') ? parseJson(file, text) : parseYaml(file, text);
   if ('problem' in documents) return { manifests: [], problems: [documents.problem], complete: false };
   const items = documents.values.flatMap(expandList);
@@ -35,6 +36,11 @@ export function parseManifests(file: string, text: string, bornAt: number): Pars
     }
   });
   return result;
+}
+
+/** An editor that writes in place empties a file first: that must not end the sessions of the project in it. */
+function emptyFile(source: string): ManifestProblem {
+  return { source, field: '/', message: 'holds nothing; remove the file to remove what it held before' };
 }
 
 type Documents = { values: unknown[] } | { problem: ManifestProblem };

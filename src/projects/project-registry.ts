@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import type { ManifestProblem } from '../directory/manifest.ts';
 import type { ManifestDirectory } from '../directory/manifest-directory.ts';
+import { ProblemReport } from '../directory/problem-report.ts';
 import { unavailable } from '../common/app-error.ts';
 import { buildSnapshot, EMPTY_SNAPSHOT, type Snapshot } from './snapshot.ts';
 
@@ -14,15 +14,14 @@ export interface ProjectRegistryOptions {
 export class ProjectRegistry {
   readonly #directory: ManifestDirectory;
   readonly #options: ProjectRegistryOptions;
-  readonly #logger: Logger;
+  readonly #report: ProblemReport;
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
-  #reported = new Set<string>();
   #listeners: ((now: Snapshot, before: Snapshot) => void)[] = [];
 
   constructor(directory: ManifestDirectory, options: ProjectRegistryOptions, logger: Logger) {
     this.#directory = directory;
     this.#options = options;
-    this.#logger = logger;
+    this.#report = new ProblemReport(logger);
   }
 
   start(): void {
@@ -92,18 +91,7 @@ export class ProjectRegistry {
       before,
       this.#options.baseUrlAllowed,
     );
-    this.#report(this.#snapshot.problems);
+    this.#report.update(this.#snapshot.problems);
     for (const listener of this.#listeners) listener(this.#snapshot, before);
-  }
-
-  #report(problems: readonly ManifestProblem[]): void {
-    const reported = new Set<string>();
-    for (const problem of problems) {
-      const key = JSON.stringify(problem);
-      reported.add(key);
-      if (!this.#reported.has(key))
-        this.#logger.warn(problem, 'a manifest is not valid; its last good version stays');
-    }
-    this.#reported = reported;
   }
 }

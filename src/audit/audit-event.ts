@@ -14,7 +14,8 @@ export interface AuditDetails {
   auth_rejected: { reason: string; count: number };
   admin_rejected: { reason: string; count: number };
   config_changed:
-    { change: 'created' | 'suspended' | 'resumed'; resource: string } | { change: 'token'; client: string };
+    | { change: 'created' | 'suspended' | 'resumed'; resource: 'project' }
+    | { change: 'token'; client: string };
 }
 
 export type AuditEventName = keyof AuditDetails;

@@ -2,7 +2,6 @@ import { Controller, Get, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import { Access } from '../auth/access.ts';
-import { unavailable } from '../common/app-error.ts';
 import { Installation } from '../database/installation.ts';
 import { checkTime, decodeCursor, encodeCursor, queryChecker, TIME_PATTERN } from '../http/query.ts';
 import { AUDIT_EVENTS } from './audit-event.ts';
@@ -35,7 +34,6 @@ export class AuditController {
   @Get()
   @Access('admin')
   async list(@Query() query: unknown, @Res({ passthrough: true }) reply: FastifyReply): Promise<unknown> {
-    if (!this.installation.loaded) throw unavailable('The service cannot reach its database.');
     const { limit, cursor, project_id: projectId, event, from, to, format } = checkQuery(query);
     const rows = await this.queries.page({
       projectHash: projectId === undefined ? undefined : this.installation.projectHash(projectId),

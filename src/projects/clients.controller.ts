@@ -70,7 +70,8 @@ export class ClientsController {
       project_id: project?.projectId ?? null,
       max_concurrent: client.spec.maxConcurrent ?? project?.spec.session.maxConcurrent ?? null,
       suspended: client.spec.suspended,
-      ready: project !== undefined && !client.spec.suspended,
+      // service accounts are not looked up yet
+      ready: project !== undefined && !client.spec.suspended && client.spec.serviceAccount === undefined,
     };
   }
 }

@@ -47,11 +47,10 @@ export class ProjectsController {
     const { suspended } = checked.value;
     const project = this.registry.snapshot.projectsById.get(id);
     if (project === undefined) throw notFound('There is no such project.');
-    if (!this.installation.loaded) throw unavailable('The service cannot reach its database.');
     const entry = auditEntry(
       'config_changed',
       adminOrigin(request),
-      { change: suspended ? 'suspended' : 'resumed', resource: `project/${project.name}` },
+      { change: suspended ? 'suspended' : 'resumed', resource: 'project' },
       { projectHash: this.installation.projectHash(id) },
     );
     await this.audit.append(entry);

@@ -1,9 +1,11 @@
+import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
 import { SecretString } from '../common/secret-string.ts';
 import { unavailable } from '../common/app-error.ts';
 import { isRecord } from '../common/json.ts';
 import type { Manifest, ManifestProblem } from '../directory/manifest.ts';
 import type { ManifestDirectory } from '../directory/manifest-directory.ts';
+import { ProblemReport } from '../directory/problem-report.ts';
 import { type KeyRef, ProjectKey } from './project-key.ts';
 import { keyProblem, Vault } from './vault.ts';
 
@@ -11,14 +13,16 @@ import { keyProblem, Vault } from './vault.ts';
 export class DirectoryVault extends Vault {
   readonly #directory: ManifestDirectory;
   readonly #clock: Clock;
+  readonly #report: ProblemReport;
   #keys = new Map<string, ProjectKey>();
   #problems: ManifestProblem[] = [];
   #listeners: (() => void)[] = [];
 
-  constructor(directory: ManifestDirectory, clock: Clock) {
+  constructor(directory: ManifestDirectory, clock: Clock, logger: Logger) {
     super();
     this.#directory = directory;
     this.#clock = clock;
+    this.#report = new ProblemReport(logger);
   }
 
   override async start(): Promise<void> {
@@ -84,13 +88,15 @@ export class DirectoryVault extends Vault {
     const keys = new Map<string, ProjectKey>();
     this.#problems = [];
     for (const manifest of this.#directory.list('Secret')) {
-      for (const [key, text] of entries(manifest.document)) {
+      for (const [at, key] of this.#keptOfMalformed(manifest)) keys.set(at, key);
+      for (const [key, { text, field }] of entries(manifest.document)) {
         const at = address({ name: manifest.name, key });
-        const found = this.#version(at, text) ?? this.#keepLastGood(at, manifest, key);
+        const found = this.#version(at, text) ?? this.#keepLastGood(at, manifest.source, `/${field}/${key}`);
         if (found !== undefined) keys.set(at, found);
       }
     }
     this.#keys = keys;
+    this.#report.update(this.#problems);
     for (const listener of this.#listeners) listener();
   }
 
@@ -101,15 +107,36 @@ export class DirectoryVault extends Vault {
     return known?.fingerprint === secret.fingerprint() ? known : new ProjectKey(secret, this.#clock.now());
   }
 
-  #keepLastGood(at: string, manifest: Manifest, key: string): ProjectKey | undefined {
+  #keepLastGood(at: string, source: string, field: string): ProjectKey | undefined {
     this.#problems.push({
-      source: manifest.source,
-      field: `/data/${key}`,
+      source,
+      field,
       message:
         'must be base64 (or text under stringData) of 8 to 512 printable ASCII characters without spaces',
     });
     return this.#keys.get(at);
   }
+
+  /** All keys of a Secret whose `data` or `stringData` is none: there is no telling which of them it still holds. */
+  #keptOfMalformed({ document, source, name }: Manifest): [string, ProjectKey][] {
+    const malformed = FIELDS.filter(
+      (field) => (document[field] ?? null) !== null && !isRecord(document[field]),
+    );
+    for (const field of malformed) {
+      this.#problems.push({ source, field: `/${field}`, message: 'must be an object' });
+    }
+    const prefix = address({ name, key: '' });
+    return malformed.length === 0 ? [] : [...this.#keys].filter(([at]) => at.startsWith(prefix));
+  }
+}
+
+/** `stringData` wins, as in Kubernetes. */
+const FIELDS = ['data', 'stringData'] as const;
+
+interface Entry {
+  /** Undefined for one that cannot be decoded. */
+  text: string | undefined;
+  field: (typeof FIELDS)[number];
 }
 
 function address({ name, key }: KeyRef): string {
@@ -117,20 +144,23 @@ function address({ name, key }: KeyRef): string {
 }
 
 function without(key: string): { path: string[]; value: undefined }[] {
-  return ['data', 'stringData'].map((field) => ({ path: [field, key], value: undefined }));
+  return FIELDS.map((field) => ({ path: [field, key], value: undefined }));
 }
 
-/** The Secret's entries as text; undefined for one that cannot be decoded. `stringData` wins, as in Kubernetes. */
-function entries(document: Record<string, unknown>): Map<string, string | undefined> {
-  const result = new Map<string, string | undefined>();
-  const { data, stringData } = document;
-  if (isRecord(data)) for (const [key, value] of Object.entries(data)) result.set(key, decode(value));
-  if (isRecord(stringData)) {
-    for (const [key, value] of Object.entries(stringData)) {
-      result.set(key, typeof value === 'string' ? value.trim() : undefined);
+function entries(document: Record<string, unknown>): Map<string, Entry> {
+  const result = new Map<string, Entry>();
+  for (const field of FIELDS) {
+    const values = document[field];
+    if (!isRecord(values)) continue;
+    for (const [key, value] of Object.entries(values)) {
+      result.set(key, { field, text: field === 'data' ? decode(value) : plain(value) });
     }
   }
   return result;
+}
+
+function plain(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.trim() : undefined;
 }
 
 function decode(value: unknown): string | undefined {

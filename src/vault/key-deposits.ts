@@ -1,5 +1,5 @@
 import { auditEntry } from '../audit/audit-entry.ts';
-import type { AuditEntry, AuditOrigin } from '../audit/audit-event.ts';
+import type { AuditDetails, AuditEntry, AuditEventName, AuditOrigin } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { AppError, notFound } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
@@ -55,7 +55,7 @@ export class KeyDeposits {
     const detail = { key_fingerprint: secret.fingerprint(), replaced: previous !== undefined };
     const entry = this.#entry('vault_key_saved', projectId, origin, detail);
     const key = await this.#recorded(entry, async () => {
-      const project = configured ?? (await this.#create(projectId));
+      const project = configured ?? (await this.#create(projectId, origin));
       return this.#vault.put(project.keyRef, secret);
     });
     return { key, replaced: previous !== undefined };
@@ -93,18 +93,22 @@ export class KeyDeposits {
     }
   }
 
-  async #create(projectId: string): Promise<Project> {
-    await this.#registry.create(projectId);
+  async #create(projectId: string, origin: AuditOrigin): Promise<Project> {
+    const entry = this.#entry('config_changed', projectId, origin, {
+      change: 'created',
+      resource: 'project',
+    });
+    await this.#recorded(entry, () => this.#registry.create(projectId));
     const created = this.#registry.snapshot.projectsById.get(projectId);
     if (created === undefined) throw new AppError('unavailable', 'The project could not be created.');
     return created;
   }
 
-  #entry(
-    event: 'vault_key_saved' | 'vault_key_rotated' | 'vault_key_deleted',
+  #entry<E extends AuditEventName>(
+    event: E,
     projectId: string,
     origin: AuditOrigin,
-    detail: Parameters<typeof auditEntry<typeof event>>[2],
+    detail: AuditDetails[E],
   ): AuditEntry {
     return auditEntry(event, origin, detail, {
       projectHash: this.#audit.installation.projectHash(projectId),

@@ -4,11 +4,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Access } from '../auth/access.ts';
 import { adminOrigin } from '../auth/credentials.ts';
-import { invalidRequest, unavailable } from '../common/app-error.ts';
+import { invalidRequest } from '../common/app-error.ts';
 import { Clock } from '../common/clock.ts';
 import { checker } from '../common/schema.ts';
 import { SecretString } from '../common/secret-string.ts';
-import { Installation } from '../database/installation.ts';
 import { readJsonObject } from '../http/json-body.ts';
 import { PROJECT_ID } from '../projects/project-schema.ts';
 import { type Deposit, type Deposited, KeyDeposits } from './key-deposits.ts';
@@ -34,7 +33,6 @@ export class VaultController {
   constructor(
     private readonly deposits: KeyDeposits,
     private readonly vault: Vault,
-    private readonly installation: Installation,
     private readonly clock: Clock,
   ) {}
 
@@ -70,7 +68,6 @@ export class VaultController {
   async remove(@Req() request: FastifyRequest): Promise<unknown> {
     const checked = checkRemoval(await readJsonObject(request));
     if (!checked.ok) throw invalidRequest(checked.details);
-    this.#requireDatabase();
     const { project_id: projectId } = checked.value;
     const removed = await this.deposits.remove(projectId, adminOrigin(request));
     return { success: true, project_id: projectId, key_fingerprint: removed.fingerprint };
@@ -101,17 +98,11 @@ export class VaultController {
   #deposit(request: FastifyRequest, body: { project_id: string; openai_key: string }): Deposit {
     const problem = keyProblem(body.openai_key);
     if (problem !== undefined) throw invalidRequest([{ path: '/openai_key', message: problem }]);
-    this.#requireDatabase();
     return {
       projectId: body.project_id,
       secret: new SecretString(body.openai_key),
       origin: adminOrigin(request),
     };
-  }
-
-  /** Nothing is changed in the vault that cannot be recorded. */
-  #requireDatabase(): void {
-    if (!this.installation.loaded) throw unavailable('The service cannot reach its database.');
   }
 
   #show(projectId: string, { key }: Deposited): Record<string, unknown> {

@@ -9,6 +9,7 @@ import { ProjectRegistry } from '../projects/project-registry.ts';
 import { ProjectsModule } from '../projects/projects.module.ts';
 import { ProvidersModule } from '../providers/providers.module.ts';
 import { RealtimeProvider } from '../providers/realtime-provider.ts';
+import { Log } from '../telemetry/log.ts';
 import { DirectoryVault } from './directory-vault.ts';
 import { KeyDeposits } from './key-deposits.ts';
 import { Vault } from './vault.ts';
@@ -18,7 +19,11 @@ import { VaultController } from './vault.controller.ts';
   imports: [AuditModule, ProjectsModule, ProvidersModule],
   controllers: [VaultController],
   providers: [
-    provide(Vault, [ManifestDirectory, Clock], (directory, clock) => new DirectoryVault(directory, clock)),
+    provide(
+      Vault,
+      [ManifestDirectory, Clock, Log],
+      (directory, clock, log) => new DirectoryVault(directory, clock, log),
+    ),
     provide(
       KeyDeposits,
       [Vault, ProjectRegistry, RealtimeProvider, AuditLog, Installation, Clock],

@@ -6,7 +6,7 @@ import { AppError } from '../common/app-error.ts';
 import { headerOf } from '../http/request-context.ts';
 import { ACCESS_METADATA, type AccessRule } from './access.ts';
 import type { AdminKeys } from './admin-keys.ts';
-import type { Credentials } from './credentials.ts';
+import { bearerToken, type Credentials } from './credentials.ts';
 import type { JwtGuard } from './jwt.guard.ts';
 import type { VerifiedToken } from './token-verifier.ts';
 import { Unauthorized } from './unauthorized.ts';
@@ -54,7 +54,10 @@ export class AccessGuard implements CanActivate {
   async #token(request: FastifyRequest, context: ExecutionContext): Promise<VerifiedToken | undefined> {
     try {
       if (request.headers['x-openai-api-key'] !== undefined) throw new Unauthorized('key_header');
-      if (request.headers.authorization === undefined) return undefined;
+      // Node keeps the first of several: nobody would judge the others.
+      const { authorization } = request.raw.headersDistinct;
+      if (authorization === undefined) return undefined;
+      if (authorization.length > 1) throw new Unauthorized('bad_authorization');
       return await this.#jwt.verify(context);
     } catch (error) {
       if (error instanceof Unauthorized) {
@@ -75,6 +78,5 @@ export class AccessGuard implements CanActivate {
 }
 
 function lease(request: FastifyRequest): Credentials {
-  const { authorization } = request.headers;
-  return { kind: 'lease', leaseToken: /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1] };
+  return { kind: 'lease', leaseToken: bearerToken(request.headers.authorization) };
 }

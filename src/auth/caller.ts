@@ -9,12 +9,18 @@ import { Unauthorized } from './unauthorized.ts';
 /** A key is deposited by people: asking every second brings it no sooner. */
 const KEY_RETRY_S = 30;
 
-/** Who asks for a session, established: the project, its key's handle, and the client if a JWT spoke. */
-export interface Caller {
+/** Who asks for a session, established: the project and the client if a JWT spoke. */
+export interface Principal {
   flow: 'vault' | 'commercial';
   project: Project;
-  key: ProjectKey;
+  /** A client's project can be without one, which is said only once all else is in order. */
+  key: ProjectKey | undefined;
   client: Client | undefined;
+}
+
+/** A principal with its key's handle. */
+export interface Caller extends Principal {
+  key: ProjectKey;
 }
 
 export interface CallerClaims {
@@ -30,7 +36,7 @@ export function resolveCaller(
   vault: Vault,
   claims: CallerClaims,
   onProject: (project: Project) => void,
-): Caller {
+): Principal {
   return claims.token === undefined
     ? resolveProject(snapshot, vault, claims, onProject)
     : resolveClient(snapshot, vault, { ...claims, token: claims.token }, onProject);
@@ -41,7 +47,7 @@ function resolveProject(
   vault: Vault,
   { projectId, origin }: CallerClaims,
   onProject: (project: Project) => void,
-): Caller {
+): Principal {
   if (projectId === undefined || projectId === null) throw new Unauthorized('no_credentials');
   const project = typeof projectId === 'string' ? snapshot.projectsById.get(projectId) : undefined;
   if (project === undefined) throw new Unauthorized('unknown_project');
@@ -60,14 +66,23 @@ function resolveClient(
   vault: Vault,
   { token, projectId, origin }: CallerClaims & { token: VerifiedToken },
   onProject: (project: Project) => void,
-): Caller {
+): Principal {
   const client = clientOf(snapshot, token);
   const project = snapshot.projectsByName.get(client.projectName);
   if (project && originAllowed(project, origin)) onProject(project);
   refuseClient(client, project, projectId);
-  const key = project && vault.find(project.keyRef);
-  if (project && key) return { flow: 'commercial', project, key, client };
-  throw new AppError('key_unavailable', 'This client’s project has no key in the vault.', {
+  if (project === undefined) throw keyUnavailable();
+  return { flow: 'commercial', project, key: vault.find(project.keyRef), client };
+}
+
+/** Refuses a principal without a key, once its fields are known to be good. */
+export function withKey({ key, ...principal }: Principal): Caller {
+  if (key === undefined) throw keyUnavailable();
+  return { ...principal, key };
+}
+
+function keyUnavailable(): AppError {
+  return new AppError('key_unavailable', 'This client’s project has no key in the vault.', {
     retryAfter: KEY_RETRY_S,
   });
 }

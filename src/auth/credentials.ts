@@ -16,6 +16,11 @@ declare module 'fastify' {
   }
 }
 
+/** The token of an Authorization header that holds a Bearer token and nothing else. */
+export function bearerToken(authorization: string | undefined): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
+}
+
 /** The credentials of a route that declared this kind of access. */
 export function credentialsOf<K extends Credentials['kind']>(
   request: FastifyRequest,

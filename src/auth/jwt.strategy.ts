@@ -1,36 +1,37 @@
 import type { FastifyRequest } from 'fastify';
-import { ExtractJwt, Strategy } from 'passport-jwt';
+import { Strategy } from 'passport-jwt';
+import { bearerToken } from './credentials.ts';
 import { InvalidTokenError, type TokenVerifier } from './token-verifier.ts';
 
 /**
- * passport-jwt's extraction and place in Passport with jose's verification: passport-jwt's own verifier knows neither
- * EdDSA nor `crit`.
+ * passport-jwt's place in Passport with jose's verification: passport-jwt's own verifier knows neither EdDSA nor
+ * `crit`, and its extraction takes a header in which more follows the token.
  */
 export class JwtStrategy extends Strategy {
-  readonly #verifier: TokenVerifier;
+  // Not #private: Passport calls `authenticate` on an object that only inherits from this one.
+  private readonly verifier: TokenVerifier;
 
   constructor(verifier: TokenVerifier) {
     super(
       {
-        jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
-        // Never asked: `authenticate` below does not reach the library's verifier.
+        // Neither is asked: `authenticate` below replaces the library's.
+        jwtFromRequest: () => null,
         secretOrKeyProvider: (_request, _token, done) => {
           done(new Error('unused'));
         },
       },
       () => undefined,
     );
-    this.#verifier = verifier;
+    this.verifier = verifier;
   }
 
   override authenticate(request: unknown): void {
-    const { authorization } = (request as FastifyRequest).headers;
-    const token = ExtractJwt.fromAuthHeaderAsBearerToken()({ headers: { authorization } } as Parameters<ReturnType<typeof ExtractJwt.fromAuthHeaderAsBearerToken>>[0]);
-    if (token === null) {
+    const token = bearerToken((request as FastifyRequest).headers.authorization);
+    if (token === undefined) {
       this.fail('no bearer token', 401);
       return;
     }
-    this.#verifier.verify(token).then(
+    this.verifier.verify(token).then(
       (verified) => {
         this.success(verified);
       },

@@ -121,16 +121,17 @@ export class TokenVerifier {
   #keySet(issuer: IssuerSettings): JWTVerifyGetKey {
     const known = this.#keySets.get(issuer.issuer);
     if (known !== undefined) return known;
-    let uri: Promise<URL> | undefined;
-    let remote: JWTVerifyGetKey | undefined;
+    // One for all who wait for it; a failed discovery is forgotten, so that the next token tries again.
+    let remote: Promise<JWTVerifyGetKey> | undefined;
     const keySet: JWTVerifyGetKey = async (header, input) => {
-      // A failed discovery is forgotten, so that the next token tries again.
-      uri ??= discoverJwksUri(issuer, JWKS.timeoutDuration).catch((error: unknown) => {
-        uri = undefined;
-        throw error;
-      });
-      remote ??= createRemoteJWKSet(await uri, JWKS);
-      return remote(header, input);
+      remote ??= discoverJwksUri(issuer, JWKS.timeoutDuration).then(
+        (uri) => createRemoteJWKSet(uri, JWKS),
+        (error: unknown) => {
+          remote = undefined;
+          throw error;
+        },
+      );
+      return (await remote)(header, input);
     };
     this.#keySets.set(issuer.issuer, keySet);
     return keySet;

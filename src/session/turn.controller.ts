@@ -1,6 +1,7 @@
 import { Controller, Get, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Access } from '../auth/access.ts';
+import { withKey } from '../auth/caller.ts';
 import { SessionEndpoint } from './session-endpoint.ts';
 import { STUN_ONLY } from './turn.ts';
 
@@ -14,7 +15,7 @@ export class TurnController {
   @Access('caller')
   read(@Req() request: FastifyRequest): Record<string, unknown> {
     const { project_id: projectId } = request.query as Record<string, unknown>;
-    const { flow } = this.endpoint.identify(request, projectId);
+    const { flow } = withKey(this.endpoint.identify(request, projectId));
     return {
       ...STUN_ONLY,
       ttl: TTL_S,

@@ -5,6 +5,7 @@ import { AppError, notFound } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
 import { isDefect } from '../database/database-error.ts';
 import { errorAnswer } from './error-answer.ts';
+import { pathOf } from './request-context.ts';
 import type { RouteTable } from './route-table.ts';
 
 /** The one place where an error becomes an answer. What is not an AppError is a defect: a 500 that tells nothing. */
@@ -29,15 +30,15 @@ export class AppErrorFilter implements ExceptionFilter {
     if (error.options.limitedBy !== undefined) request.context.limitedBy = error.options.limitedBy;
     this.#log(error, request.context.requestId);
     if (reply.sent) return;
-    const path = request.url.split('?', 1)[0] ?? '';
-    const answer = errorAnswer(error, request.context.requestId, path, this.#clock.now());
+    const answer = errorAnswer(error, request.context.requestId, pathOf(request), this.#clock.now());
     if (answer.status === 401) request.context.allowOrigin = '*';
     reply.status(answer.status).headers(answer.headers).send(answer.body);
   }
 
   #toAppError(thrown: unknown, request: FastifyRequest): AppError {
     if (thrown instanceof AppError) return thrown;
-    if (thrown instanceof HttpException && thrown.getStatus() === 404) {
+    // What Fastify refuses by itself, before any guard: first of all a path or method that is not served.
+    if (thrown instanceof HttpException && thrown.getStatus() < 500) {
       return this.#routes.refusal(request.method, request.url) ?? notFound();
     }
     return new AppError('internal', 'The service failed.', { cause: thrown });

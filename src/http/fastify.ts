@@ -8,12 +8,13 @@ import type { Settings } from '../config/load-settings.ts';
 import { normalAddress, trustedProxy } from './address.ts';
 import { answerPreflight, EXPOSED_HEADERS, isClientRoute } from './cors.ts';
 import { errorAnswer, rateLimitHeaders } from './error-answer.ts';
-import { headerOf, type RequestContext, traceIdOf } from './request-context.ts';
+import { headerOf, pathOf, type RequestContext, traceIdOf } from './request-context.ts';
 import type { RouteTable } from './route-table.ts';
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+const CHECK_INTERVAL_MS = 1_000;
 const KEEP_ALIVE_MS = 65_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -47,7 +48,14 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
     // While draining, requests on open connections are still answered, and told to close.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS },
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      // Node looks for late requests this often; its default of 30 s would add up to that to every time-out.
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      // Refused below, with an answer like every other.
+      requireHostHeader: false,
+    },
     frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       const error = new AppError('invalid_request', 'The URL is not valid.');
       const answer = errorAnswer(error, request.id, '', clock.now());
@@ -66,6 +74,10 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
     done(null);
   });
   fastify.decorateRequest('context');
+  // An expectation that nobody knows is ignored; Node's own 417 would bypass all that follows.
+  fastify.server.on('checkExpectation', (request, response) => {
+    fastify.server.emit('request', request, response);
+  });
   fastify.addHook('onRoute', ({ method, url }) => {
     routes.add(method, url);
   });
@@ -74,10 +86,11 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
       requestId: request.id,
       address: normalAddress(request.ip),
       traceId: traceIdOf(headerOf(request, 'traceparent')),
+      contentType: takeContentType(request),
     };
-    if (!isServedHost(hosts, request)) {
-      const error = new AppError('misdirected', 'This host name is not served here.');
-      reply.status(error.status).send(errorAnswer(error, request.id, '', clock.now()).body);
+    const error = hostProblem(hosts, request);
+    if (error !== undefined) {
+      reply.status(error.status).send(errorAnswer(error, request.id, pathOf(request), clock.now()).body);
     } else if (!answerPreflight(request, reply, routes)) {
       done();
     }
@@ -108,17 +121,28 @@ function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {
   for (const [name, value] of Object.entries(rateLimitHeaders(limit))) {
     if (!reply.hasHeader(name)) reply.header(name, value);
   }
-  if (!isClientRoute(request.url.split('?', 1)[0] ?? '') || request.method === 'OPTIONS') return;
+  if (!isClientRoute(pathOf(request)) || request.method === 'OPTIONS') return;
   reply.header('vary', 'Origin');
   if (allowOrigin === undefined || headerOf(request, 'origin') === undefined) return;
   reply.header('access-control-allow-origin', allowOrigin);
   reply.header('access-control-expose-headers', EXPOSED_HEADERS);
 }
 
-function isServedHost(hosts: string[] | undefined, request: FastifyRequest): boolean {
-  if (hosts === undefined) return true;
-  const name = (request.headers.host ?? '').toLowerCase().replace(/:\d+$/, '');
-  return hosts.includes(name);
+function takeContentType({ raw: { headers } }: FastifyRequest): string | undefined {
+  const contentType = headers['content-type'];
+  delete headers['content-type'];
+  return contentType;
+}
+
+/** HTTP/1.1 demands exactly one Host, of which Node would show the first; and it has to be a name that is served. */
+function hostProblem(hosts: string[] | undefined, { raw }: FastifyRequest): AppError | undefined {
+  const [host, ...more] = raw.headersDistinct['host'] ?? [];
+  if (more.length > 0 || (host === undefined && raw.httpVersion === '1.1')) {
+    return new AppError('invalid_request', 'The request needs one Host header.');
+  }
+  const name = (host ?? '').toLowerCase().replace(/:\d+$/, '');
+  if (hosts === undefined || hosts.includes(name)) return undefined;
+  return new AppError('misdirected', 'This host name is not served here.');
 }
 
 /** What Node's parser refuses never becomes a request, so the answer is written by hand. */
@@ -129,10 +153,12 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket, r
   }
   const [status, reason, message] = brokenRequest(error.code);
   const body = JSON.stringify({ error: 'invalid_request', message, request_id: requestId });
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n` +
       `X-Request-Id: ${requestId}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  // Not only its half: a client that never closes its own would hold the socket for good.
+  socket.destroySoon();
 }
 
 function brokenRequest(code: string | undefined): [number, string, string] {

@@ -27,6 +27,7 @@ export async function readJsonObject(
   if (parsed === undefined) throw malformed('is not valid JSON');
   // safeParse answers null both for the text "null" and for keys that would reach a prototype
   if (!isRecord(parsed)) throw malformed('must be a JSON object');
+  if (!isInteroperable(parsed)) throw malformed('holds a number or text that cannot be passed on as it is');
   return parsed;
 }
 
@@ -54,7 +55,7 @@ async function readText(request: FastifyRequest, options: BodyOptions): Promise<
 }
 
 function checkMediaType(request: FastifyRequest, options: BodyOptions): void {
-  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';');
+  const [type = '', ...parameters] = (request.context.contentType ?? '').toLowerCase().split(';');
   const typed =
     type.trim() === 'application/json' || (options.plainText === true && type.trim() === 'text/plain');
   const charset = parameters
@@ -110,6 +111,14 @@ export function exceedsDepth(text: string): boolean {
     if (depth > MAX_DEPTH) return true;
   }
   return false;
+}
+
+/** I-JSON (RFC 7493): what readers agree about. Neither 1e999 nor half a surrogate pair survives being written again. */
+function isInteroperable(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([name, member]) => name.isWellFormed() && isInteroperable(member));
 }
 
 const QUOTE = 0x22;

@@ -8,6 +8,8 @@ export interface RequestContext {
   address: string;
   /** The trace id of a valid W3C traceparent header. */
   traceId: string | null;
+  /** Kept from Fastify, which would judge it before anybody knows who sends the body. */
+  contentType: string | undefined;
   /** The limit to report in the X-RateLimit headers. */
   limit?: LimitState;
   /** What a session route learned of its request, for the metrics. */
@@ -30,6 +32,11 @@ const NO_TRACE = '0'.repeat(32);
 export function traceIdOf(header: string | string[] | undefined): string | null {
   const traceId = typeof header === 'string' ? TRACEPARENT.exec(header)?.[1] : undefined;
   return traceId === undefined || traceId === NO_TRACE ? null : traceId;
+}
+
+/** The route's template, which has one spelling where a URL has many; without a route the path as it was sent. */
+export function pathOf(request: FastifyRequest): string {
+  return request.routeOptions.url ?? request.url.split('?', 1)[0] ?? '';
 }
 
 /** A header's one value; undefined when it is absent. Node joins repeated ones. */

@@ -67,8 +67,12 @@ export class DatabaseLink {
       if (power !== undefined) throw new SettingsError([`DATABASE_URL names a role that ${power}`]);
       await this.#installation.load(this.#database, this.#settings.namespace);
     } catch (error) {
-      if (error instanceof SettingsError) throw error;
-      if (error instanceof ForeignDatabaseError) throw new SettingsError([`DATABASE_URL: ${error.message}`]);
+      const refused =
+        error instanceof ForeignDatabaseError ? new SettingsError([`DATABASE_URL: ${error.message}`]) : error;
+      if (refused instanceof SettingsError) {
+        await this.#database.close();
+        throw refused;
+      }
       return error instanceof Error ? error.message : 'it cannot be reached';
     }
     this.#ready = true;

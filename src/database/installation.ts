@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { unavailable } from '../common/app-error.ts';
 import type { Database } from './database.ts';
 
 const CLAIM = {
@@ -36,7 +37,7 @@ export class Installation {
   }
 
   pseudonym(kind: string, name: string): string {
-    if (this.#pseudonymKey === undefined) throw new TypeError('the installation is not loaded');
+    if (this.#pseudonymKey === undefined) throw unavailable('The service cannot reach its database.');
     return createHmac('sha256', this.#pseudonymKey).update(`${kind}\0${name}`).digest('hex').slice(0, 32);
   }
 }

@@ -27,9 +27,9 @@ export async function grantServingRole(runner: QueryRunner, encodedRole: string)
 export async function auditTamperingPower(dataSource: DataSource): Promise<string | undefined> {
   const rows = await dataSource.query<{ superuser: boolean; owner: boolean; privilege: boolean }[]>(`
     SELECT
-      (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
-      pg_has_role(current_user, c.relowner, 'USAGE') AS owner,
-      has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE, TRIGGER') AS privilege
+      EXISTS (SELECT FROM pg_roles WHERE rolsuper AND pg_has_role(current_user, oid, 'MEMBER')) AS superuser,
+      pg_has_role(current_user, c.relowner, 'MEMBER') AS owner,
+      has_table_privilege(c.oid, 'DELETE, TRUNCATE, TRIGGER') OR has_any_column_privilege(c.oid, 'UPDATE') AS privilege
     FROM pg_class c WHERE c.oid = 'audit_events'::regclass`);
   const power = rows[0];
   if (power === undefined || power.superuser) return 'is a superuser';

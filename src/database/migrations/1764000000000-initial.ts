@@ -178,7 +178,8 @@ const AUDIT = `
 
 const SESSIONS = `
   -- Ends those of the named sessions that still hold a slot, gives back what an opening one had taken, and
-  -- returns their audit events for the caller to append. An element: {session_id, state, only_lapsed?, event: {...}}.
+  -- returns their audit events for the caller to append.
+  -- An element: {session_id, state, only_lapsed?, keep_quota?, event}.
   CREATE FUNCTION end_live_sessions(p_ends jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
   DECLARE
     v_end jsonb;
@@ -192,7 +193,7 @@ const SESSIONS = `
         FOR UPDATE;
       CONTINUE WHEN NOT FOUND;
       UPDATE sessions SET state = v_end->>'state', ended_at = clock_timestamp() WHERE id = v_session.id;
-      IF v_session.state = 'opening' THEN
+      IF v_session.state = 'opening' AND NOT coalesce((v_end->>'keep_quota')::boolean, false) THEN
         UPDATE quotas SET used = used - 1
           WHERE subject = v_session.quota_subject AND month = v_session.quota_month AND used > 0;
       END IF;
@@ -322,7 +323,8 @@ const SESSIONS = `
       IF verdict = 'reserved' AND v_quota_subject IS NOT NULL THEN
         v_quota_month := date_trunc('month', v_now AT TIME ZONE 'UTC');
         SELECT used INTO v_quota_used FROM quotas WHERE subject = v_quota_subject AND month = v_quota_month FOR UPDATE;
-        IF v_quota_used >= (v_request->'quota'->>'limit')::bigint THEN
+        -- no row yet is no use yet: a quota of none refuses the first one, too
+        IF coalesce(v_quota_used, 0) >= (v_request->'quota'->>'limit')::bigint THEN
           verdict := 'quota_exceeded';
           retry_at := extract(epoch FROM (v_quota_month + interval '1 month') AT TIME ZONE 'UTC');
         END IF;
@@ -376,7 +378,7 @@ const SESSIONS = `
   END $$;
 
   -- Turns opening sessions whose lease still runs into active ones, records them and keeps their sealed answers.
-  -- An element: {session_id, provider_session_id, lease_expires_at (unix seconds), sealed_answer?, event}.
+  -- An element: {session_id, provider_session_id?, voice?, lease_expires_at (unix seconds), sealed_answer?, event}.
   -- Returns the ids that were activated.
   CREATE FUNCTION activate_sessions(p_chain text, p_sessions jsonb) RETURNS text[] LANGUAGE plpgsql AS $$
   DECLARE
@@ -386,7 +388,7 @@ const SESSIONS = `
   BEGIN
     FOR v_item IN SELECT value FROM jsonb_array_elements(p_sessions) ORDER BY value->>'session_id' LOOP
       UPDATE sessions SET state = 'active', activated_at = clock_timestamp(),
-          provider_session_id = v_item->>'provider_session_id',
+          provider_session_id = v_item->>'provider_session_id', voice = coalesce(v_item->>'voice', voice),
           lease_expires_at = least(to_timestamp((v_item->>'lease_expires_at')::float8), ends_at)
         WHERE id = v_item->>'session_id' AND state = 'opening' AND lease_expires_at > clock_timestamp()
         RETURNING * INTO v_session;

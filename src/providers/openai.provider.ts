@@ -12,7 +12,7 @@ const MAX_ANSWER_BYTES = 256 * 1024;
 const MAX_SKEW_S = 60;
 const CONNECTIONS = 256;
 const DEFAULT_RETRY_AFTER_S = 5;
-const MAX_RETRY_AFTER_S = 3_600;
+const MAX_RETRY_AFTER_S = 86_400;
 const SHORTEST_TTL_S = 10;
 const OWN_PARAMETERS = /^session(\.(model|voice|instructions|audio\.output\.voice))?$/;
 
@@ -41,7 +41,7 @@ export class OpenAiProvider extends RealtimeProvider {
 
   override async mint(key: ProjectKey, mint: MintRequest, signal: AbortSignal): Promise<Grant> {
     const answer = await this.#post(key, mint.baseUrl, mintBody(mint), signal);
-    if (answer.status !== 200) throw refusal(answer);
+    if (answer.status !== 200) throw refusal(answer, this.#clock.now());
     const grant = readGrant(answer.text, mint);
     if (answer.text.includes(key.reveal())) throw providerError('answered with the key itself');
     const latest = Math.floor(this.#clock.now() / 1000) + mint.ttlSeconds + MAX_SKEW_S;
@@ -58,7 +58,7 @@ export class OpenAiProvider extends RealtimeProvider {
     const answer = await this.#post(key, baseUrl, body, AbortSignal.timeout(DEADLINE_MS));
     if (answer.status === 200) return true;
     if (answer.status === 401 || answer.status === 403) return false;
-    throw refusal(answer);
+    throw refusal(answer, this.#clock.now());
   }
 
   override async close(): Promise<void> {
@@ -115,13 +115,18 @@ function readGrant(text: string, { baseUrl, model }: MintRequest): Grant {
   return {
     value,
     expiresAt,
-    providerSessionId: typeof session['id'] === 'string' ? session['id'].slice(0, 256) : undefined,
+    providerSessionId: storableId(session['id']),
     session,
     connect: {
       webrtc: `${base}/realtime/calls`,
       websocket: `${base.replace(/^http/, 'ws')}/realtime?model=${encodeURIComponent(model)}`,
     },
   };
+}
+
+/** Stored and answered as it is; anything else than a plain id is treated as none. */
+function storableId(id: unknown): string | undefined {
+  return typeof id === 'string' && /^[\x21-\x7e]{1,256}$/.test(id) ? id : undefined;
 }
 
 function parse(text: string): Record<string, unknown> {
@@ -138,12 +143,12 @@ function providerError(what: string): AppError {
   return new AppError('provider_error', `The provider ${what}.`);
 }
 
-function refusal({ status, retryAfter, text }: Answer): AppError {
+function refusal({ status, retryAfter, text }: Answer, now: number): AppError {
   if (status === 401 || status === 403) {
     return new AppError('provider_rejected_key', 'The provider rejected the project’s key.');
   }
   if (status === 429) {
-    const seconds = retrySeconds(retryAfter);
+    const seconds = retrySeconds(retryAfter, now);
     return new AppError('provider_rate_limited', 'The provider limits this project’s requests.', {
       retryAfter: seconds,
     });
@@ -177,8 +182,10 @@ function namedParameter(text: string): string | undefined {
   }
 }
 
-function retrySeconds(header: string | undefined): number {
-  const seconds = Number(header);
+/** Seconds of a Retry-After header, which holds seconds or an HTTP date. */
+function retrySeconds(header: string | undefined, now: number): number {
+  const date = Date.parse(header ?? '');
+  const seconds = /^\d+$/.test(header ?? '') ? Number(header) : (date - now) / 1000;
   return seconds >= 1 ? Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S) : DEFAULT_RETRY_AFTER_S;
 }
 

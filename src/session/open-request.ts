@@ -172,7 +172,7 @@ export function grantedVoice(asked: string | undefined, session: Record<string, 
   const { audio } = session;
   const output = isRecord(audio) ? audio['output'] : undefined;
   const voice = isRecord(output) ? output['voice'] : undefined;
-  return typeof voice === 'string' ? voice : null;
+  return typeof voice === 'string' && new RegExp(TERM).test(voice) ? voice : null;
 }
 
 const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;

@@ -6,9 +6,15 @@ const UNKNOWN_WAIT_S = 1;
 
 /** The error of a reservation that was not made. */
 export function refusalOf(answer: ReservationAnswer): AppError {
-  const { verdict, limit, retryAt, reservedAt } = answer;
-  const resetAt = Math.ceil(retryAt ?? reservedAt + UNKNOWN_WAIT_S);
-  const wait = { limitedBy: answer.scope ?? verdict, retryAfter: Math.max(Math.ceil(resetAt - reservedAt), 1), resetAt, ...(limit && { limit }) };
+  const { verdict, limit, reservedAt } = answer;
+  const retryAt = answer.retryAt ?? reservedAt + UNKNOWN_WAIT_S;
+  const resetAt = Math.ceil(retryAt);
+  const wait = {
+    limitedBy: answer.scope ?? verdict,
+    retryAfter: Math.max(Math.ceil(retryAt - reservedAt), 1),
+    resetAt,
+    ...(limit && { limit }),
+  };
   switch (verdict) {
     case 'rate_limited':
       return new AppError('rate_limited', 'Too many session requests in this window.', wait);

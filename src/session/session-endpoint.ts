@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AuditOrigin } from '../audit/audit-event.ts';
 import type { RejectionSampler } from '../audit/rejection-sampler.ts';
-import { type Caller, resolveCaller } from '../auth/caller.ts';
+import { type Caller, type Principal, resolveCaller, withKey } from '../auth/caller.ts';
 import { credentialsOf } from '../auth/credentials.ts';
 import { Unauthorized } from '../auth/unauthorized.ts';
 import { unavailable } from '../common/app-error.ts';
@@ -31,10 +31,12 @@ export class SessionEndpoint {
 
   async open(request: FastifyRequest, reply: FastifyReply, read: BodyReader): Promise<unknown> {
     const body = await readJsonObject(request);
-    const caller = this.identify(request, body['project_id']);
-    request.context.session = { project: caller.project.projectId, flow: caller.flow, replayed: false };
-    const asked = read(body, caller.project);
+    const principal = this.identify(request, body['project_id']);
+    const { project, flow } = principal;
+    request.context.session = { project: project.projectId, flow, replayed: false };
+    const asked = read(body, project);
     const idempotencyKey = checkIdempotencyKey(headerOf(request, 'idempotency-key'));
+    const caller = withKey(principal);
     const gone = goneSignal(reply);
     try {
       const opened = await this.#opener.open({
@@ -44,8 +46,10 @@ export class SessionEndpoint {
         idempotencyKey,
         body: [request.routeOptions.url, body],
         gone,
+        onCounted: (limit) => {
+          request.context.limit = limit;
+        },
       });
-      if (opened.limit !== undefined) request.context.limit = opened.limit;
       request.context.session.replayed = opened.replayed;
       if (opened.replayed) reply.header('idempotency-replayed', 'true');
       return opened.answer;
@@ -56,7 +60,7 @@ export class SessionEndpoint {
   }
 
   /** Names the caller, or refuses it and counts the refusal; also says which Origin may read the answer. */
-  identify(request: FastifyRequest, projectId: unknown): Caller {
+  identify(request: FastifyRequest, projectId: unknown): Principal {
     const { token } = credentialsOf(request, 'caller');
     const origin = headerOf(request, 'origin');
     try {

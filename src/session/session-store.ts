@@ -53,6 +53,8 @@ export interface ReservationAnswer {
 export interface Activation {
   session_id: string;
   provider_session_id?: string;
+  /** What the answer tells; null when not even the provider names one. */
+  voice: string | null;
   /** Unix seconds by the database's clock. */
   lease_expires_at: number;
   /** Hex. */
@@ -67,6 +69,8 @@ export interface End {
   state: EndState;
   /** Only when its lease has lapsed by the database's clock. */
   only_lapsed?: boolean;
+  /** The provider handed out a secret: the quota is used even if the session never became active. */
+  keep_quota?: boolean;
   event: AuditEntry;
 }
 

@@ -115,5 +115,7 @@ function subjectsOf({ projectsById, projectsByName, clients }: Snapshot): Map<st
     const projectId = projectsByName.get(projectName)?.projectId;
     if (projectId !== undefined) subjects.push({ projectId, client: name, suspended: spec.suspended });
   }
-  return new Map(subjects.map((subject) => [JSON.stringify([subject.projectId, subject.client ?? null]), subject]));
+  return new Map(
+    subjects.map((subject) => [JSON.stringify([subject.projectId, subject.client ?? null]), subject]),
+  );
 }

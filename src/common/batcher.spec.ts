@@ -50,7 +50,7 @@ describe('Batcher', () => {
     const failing = [1, 2].map((item) => batcher.submit(item));
     runs[0]?.fail(new Error('away'));
     await expect(
-      Promise.all(failing.map((each) => each.catch((error: Error) => error.message))),
+      Promise.all(failing.map((each) => each.catch((error: unknown) => (error as Error).message))),
     ).resolves.toEqual(['away', 'away']);
     const next = batcher.submit(3);
     runs[1]?.answer(['three']);

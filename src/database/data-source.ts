@@ -1,8 +1,9 @@
+import type { ClientBase } from 'pg';
 import { DataSource } from 'typeorm';
 import { Initial1764000000000 } from './migrations/1764000000000-initial.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;
-export const STATEMENT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 5_000;
 /** Longer than the server's own limit, so that it only ends waits for a server that does not answer at all. */
 const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 1_000;
 const IDLE_TIMEOUT_MS = 60_000;
@@ -33,6 +34,8 @@ export function createDataSource(options: DataSourceOptions): DataSource {
       query_timeout: ANSWER_TIMEOUT_MS,
       idleTimeoutMillis: IDLE_TIMEOUT_MS,
       keepAlive: true,
+      // As a statement and not as a startup parameter, which PgBouncer refuses; nobody gets a connection before.
+      onConnect: (client: ClientBase) => client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`),
     },
   });
 }

@@ -1,7 +1,6 @@
-import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import type { Pool, QueryResultRow } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
-import { STATEMENT_TIMEOUT_MS } from './data-source.ts';
 import { databaseUnavailable, isRetryable } from './database-error.ts';
 
 /** A statement under a name of its own, by which the server keeps it prepared. */
@@ -24,15 +23,7 @@ export class Database {
   async connect(): Promise<void> {
     if (this.#pool !== undefined) return;
     if (!this.#dataSource.isInitialized) await this.#dataSource.initialize();
-    const pool = (this.#dataSource.driver as PostgresDriver).master as Pool;
-    // As a statement and not as a startup parameter, which PgBouncer refuses.
-    const limit = `SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`;
-    pool.on('connect', (client: PoolClient) => {
-      client.query(limit).catch(() => undefined);
-    });
-    // The one that `initialize` opened came before the listener.
-    await pool.query(limit);
-    this.#pool = pool;
+    this.#pool = (this.#dataSource.driver as PostgresDriver).master as Pool;
   }
 
   async close(): Promise<void> {

@@ -15,7 +15,7 @@ const checkQuery = queryChecker(
       limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
       cursor: Type.Optional(Type.String({ maxLength: 500 })),
       project_id: Type.Optional(Type.String({ maxLength: 63 })),
-      event: Type.Optional(Type.Union(AUDIT_EVENTS.map((event) => Type.Literal(event)))),
+      event: Type.Optional(Type.Enum([...AUDIT_EVENTS])),
       from: Time,
       to: Time,
       format: Type.Union([Type.Literal('json'), Type.Literal('jsonl')], { default: 'json' }),

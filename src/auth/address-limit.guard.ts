@@ -8,6 +8,9 @@ import type { AddressLimit } from '../config/settings.ts';
 import { limitedAddress } from '../http/address.ts';
 import type { AddressWindows } from './address-windows.ts';
 
+/** The library wants a limit also where none is set; it is then never asked. */
+const OFF: AddressLimit = { requests: 1, seconds: 1 };
+
 export interface AddressLimitOptions {
   limit: AddressLimit | undefined;
   windows: AddressWindows;
@@ -17,13 +20,18 @@ export interface AddressLimitOptions {
 
 /** One limit for all that an address asks of this process, before anything else is looked at. */
 export class AddressLimitGuard extends ThrottlerGuard {
+  readonly #off: boolean;
   readonly #clock: Clock;
 
   constructor({ limit, windows, reflector, clock }: AddressLimitOptions) {
-    const throttlers =
-      limit === undefined ? [] : [{ name: 'address', limit: limit.requests, ttl: limit.seconds * 1000 }];
-    super({ throttlers }, windows, reflector);
+    const { requests, seconds } = limit ?? OFF;
+    super({ throttlers: [{ name: 'address', limit: requests, ttl: seconds * 1000 }] }, windows, reflector);
+    this.#off = limit === undefined;
     this.#clock = clock;
+  }
+
+  protected override async shouldSkip(): Promise<boolean> {
+    return Promise.resolve(this.#off);
   }
 
   protected override async getTracker(request: FastifyRequest): Promise<string> {

@@ -14,7 +14,7 @@ const Issuer = Type.Object(
     audience: Type.String({ minLength: 1, maxLength: 512 }),
     jwksUri: Type.Optional(Type.String({ pattern: '^https?://' })),
     clientClaim: Type.String({ minLength: 1, maxLength: 128, default: 'sub' }),
-    algorithms: Type.Array(Type.Union(ASYMMETRIC_ALGORITHMS.map((algorithm) => Type.Literal(algorithm))), {
+    algorithms: Type.Array(Type.Enum([...ASYMMETRIC_ALGORITHMS]), {
       minItems: 1,
       default: [...ASYMMETRIC_ALGORITHMS],
     }),

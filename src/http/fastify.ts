@@ -95,8 +95,15 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
       done();
     }
   });
+  let closing = false;
+  fastify.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
   fastify.addHook('onSend', (request, reply, payload, done) => {
     setCommonHeaders(request, reply);
+    // A connection that was busy when the drain began would else stay open, and hold it up, until its client goes.
+    if (closing) reply.header('connection', 'close');
     done(null, payload);
   });
   fastify.addHook('onResponse', (request, reply, done) => {

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { Access } from '../auth/access.ts';
 import { adminOrigin } from '../auth/credentials.ts';
+import { unavailable } from '../common/app-error.ts';
 import { SESSION_ID_PATTERN } from '../common/ids.ts';
 import { Installation } from '../database/installation.ts';
 import { decodeCursor, encodeCursor, queryChecker } from '../http/query.ts';
@@ -18,7 +19,7 @@ const checkQuery = queryChecker(
   Type.Object(
     {
       project_id: Type.Optional(Type.String({ maxLength: 63 })),
-      state: Type.Optional(Type.Union(STATES.map((state) => Type.Literal(state)))),
+      state: Type.Optional(Type.Enum([...STATES])),
       cursor: Type.Optional(Type.String({ maxLength: 500 })),
       limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
     },
@@ -40,6 +41,7 @@ export class AdminSessionsController {
   @Access('admin')
   async list(@Query() query: unknown): Promise<unknown> {
     const { project_id: projectId, state, cursor, limit } = checkQuery(query);
+    if (!this.installation.loaded) throw unavailable('The service cannot reach its database.');
     const [openedAt, id] = decodeCursor(cursor, CURSOR) ?? [];
     const rows = await this.queries.list({
       projectHash: projectId === undefined ? undefined : this.installation.projectHash(projectId),

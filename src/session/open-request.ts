@@ -104,6 +104,24 @@ export function readSessionBody(body: Record<string, unknown>, project: Project)
   return applyRules(project, { model, voice, instructions, voicePath: '/voice', modelPath: '/model' }, {});
 }
 
+/** Where a field of the provider's form is in our flat one. */
+const FLAT_PATHS: Readonly<Record<string, string>> = {
+  '/session': '/',
+  '/session/model': '/model',
+  '/session/audio/output/voice': '/voice',
+  '/session/instructions': '/instructions',
+};
+
+/** A refusal by the provider names its own fields: to a caller of `POST /session`, as that caller wrote them. */
+export function inFlatForm(error: unknown): unknown {
+  if (!(error instanceof AppError) || error.options.details === undefined) return error;
+  const details = error.options.details.map(({ path, message }) => ({
+    path: FLAT_PATHS[path] ?? path,
+    message,
+  }));
+  return new AppError(error.code, error.message, { ...error.options, details });
+}
+
 /** `POST /v1/realtime/client_secrets`: the provider's GA form, with the TTL clamped to the project's. */
 export function readClientSecretsBody(body: Record<string, unknown>, project: Project): OpenRequest {
   const checked = checkClientSecretsBody(body);

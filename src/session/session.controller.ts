@@ -8,7 +8,7 @@ import { CLIENT_SECRETS_PATH, headerOf } from '../http/request-context.ts';
 import { ProjectPseudonyms } from '../projects/project-pseudonyms.ts';
 import { originAllowed } from '../auth/caller.ts';
 import { type LeaseHolder, LeaseService } from './lease.service.ts';
-import { readClientSecretsBody, readSessionBody } from './open-request.ts';
+import { inFlatForm, readClientSecretsBody, readSessionBody } from './open-request.ts';
 import { SessionEndpoint } from './session-endpoint.ts';
 import type { SessionRow } from './session-queries.ts';
 
@@ -25,7 +25,9 @@ export class SessionController {
   @Access('caller')
   @HttpCode(200)
   open(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<unknown> {
-    return this.endpoint.open(request, reply, readSessionBody);
+    return this.endpoint.open(request, reply, readSessionBody).catch((error: unknown) => {
+      throw inFlatForm(error);
+    });
   }
 
   @Post(CLIENT_SECRETS_PATH)

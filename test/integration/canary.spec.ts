@@ -109,7 +109,8 @@ describe('a provider key', () => {
       seen.push(...rows.map(({ row }) => row));
     }
     for (const { pid } of stack.services) {
-      for (const file of ['cmdline', 'environ']) seen.push(readFileSync(join('/proc', String(pid), file), 'latin1'));
+      for (const file of ['cmdline', 'environ'])
+        seen.push(readFileSync(join('/proc', String(pid), file), 'latin1'));
     }
     await Promise.all(stack.services.map((service) => service.stop()));
     seen.push(...stack.services.flatMap(({ output }) => output));

@@ -64,7 +64,10 @@ export async function startServiceProcess(environment: Record<string, string>): 
       return servingLine(output);
     },
     30_000,
-  );
+  ).catch((error: unknown) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
   return {
     url,
     opsUrl: ops,

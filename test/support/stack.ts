@@ -102,12 +102,30 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     LOG_LEVEL: 'debug',
     ...options.environment,
   };
-  const services = await Promise.all(
-    Array.from({ length: options.processes ?? 1 }, () => startServiceProcess(environment)),
-  );
+  const services: ServiceProcess[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(services.map((service) => service.stop()));
+    await simulator.close();
+    await database.drop();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  const addService = async (extra: Record<string, string> = {}): Promise<ServiceProcess> => {
+    const service = await startServiceProcess({ ...environment, ...extra });
+    services.push(service);
+    return service;
+  };
+  try {
+    await Promise.all(Array.from({ length: options.processes ?? 1 }, () => addService()));
+    await until(
+      'the service is ready',
+      async () => (await ask(`${services[0]!.opsUrl}/readyz`)).status === 200,
+    );
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   const first = services[0]!;
-  await until('the service is ready', async () => (await ask(`${first.opsUrl}/readyz`)).status === 200);
-  const stack: Stack = {
+  return {
     services,
     url: first.url,
     opsUrl: first.opsUrl,
@@ -125,19 +143,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         ...request,
         headers: { 'x-admin-api-key': adminKey, ...request.headers },
       }),
-    addService: async (extra = {}) => {
-      const service = await startServiceProcess({ ...environment, ...extra });
-      services.push(service);
-      return service;
-    },
-    stop: async () => {
-      await Promise.all(services.map((service) => service.stop()));
-      await simulator.close();
-      await database.drop();
-      rmSync(directory, { recursive: true, force: true });
-    },
+    addService,
+    stop,
   };
-  return stack;
 }
 
 export async function signToken(secret: string, claims: Record<string, unknown>): Promise<string> {

@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
+import pg from 'pg';
+import { until } from './until.ts';
+
+const ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/local/bin:/usr/bin:/bin' };
+
+/** A running PostgreSQL that a test takes away and gives back: same data, same port. */
+export class PostgresServer {
+  readonly #url: string;
+  readonly #data: string;
+  /** As PostgreSQL itself wrote it down: program, then quoted arguments. */
+  readonly #commandLine: string;
+  #pid: number;
+  #paused: number[] = [];
+
+  private constructor(url: string, found: { data: string; options: string; pid: string }) {
+    this.#url = url;
+    this.#data = found.data;
+    this.#commandLine = found.options;
+    this.#pid = Number.parseInt(found.pid, 10);
+  }
+
+  static async behind(superuserUrl: string): Promise<PostgresServer> {
+    const rows = await ask<{ data: string; options: string; pid: string }>(
+      superuserUrl,
+      `SELECT current_setting('data_directory') AS data, pg_read_file('postmaster.opts') AS options,
+        pg_read_file('postmaster.pid') AS pid`,
+    );
+    return new PostgresServer(superuserUrl, rows[0]!);
+  }
+
+  /** Fast shutdown: breaks every connection, loses nothing that was committed. */
+  async stop(): Promise<void> {
+    process.kill(this.#pid, 'SIGINT');
+    await until('the database server ends', () => !isRunning(this.#pid));
+  }
+
+  async start(): Promise<void> {
+    const [program = '', ...words] = this.#commandLine.trim().split(' "');
+    const child: ChildProcess = spawn(
+      program,
+      words.map((word) => word.slice(0, -1)),
+      { cwd: '/', detached: true, stdio: 'ignore', env: ENVIRONMENT, ...this.#account() },
+    );
+    child.unref();
+    this.#pid = child.pid!;
+    await until('the database server answers', () =>
+      ask(this.#url, 'SELECT').then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
+  /** Stops the postmaster first, so that no backend is born while the others are stopped. */
+  async pause(): Promise<void> {
+    const others = await ask<{ pid: number }>(
+      this.#url,
+      'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
+    );
+    this.#paused = [this.#pid, ...others.map(({ pid }) => pid)].filter((pid) => sent(pid, 'SIGSTOP'));
+  }
+
+  resume(): void {
+    for (const pid of this.#paused.splice(0)) sent(pid, 'SIGCONT');
+  }
+
+  /** PostgreSQL refuses to run as root: it runs as whom its data belongs to. */
+  #account(): { uid: number; gid: number } | undefined {
+    if (process.getuid?.() !== 0) return undefined;
+    const { uid, gid } = statSync(this.#data);
+    return { uid, gid };
+  }
+}
+
+async function ask<Row extends pg.QueryResultRow>(url: string, text: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return (await client.query<Row>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** False when there is no such process any more. */
+function sent(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  return sent(pid, 0);
+}

@@ -13,7 +13,12 @@ const room = (name) => `^src/${name}/`;
 
 export default {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'rules-without-framework',
       comment: 'What decides is plain TypeScript; Nest wires it in modules, controllers, guards and filters.',
@@ -55,7 +60,8 @@ export default {
     },
     {
       name: 'embedded-only-on-demand',
-      comment: 'The image has no embedded PostgreSQL: nothing imports it but the place that chooses a database.',
+      comment:
+        'The image has no embedded PostgreSQL: nothing imports it but the place that chooses a database.',
       severity: 'error',
       from: { path: '^src/', pathNot: [room('database/embedded'), '^src/database/database-urls\\.ts$'] },
       to: { path: room('database/embedded') },
@@ -66,7 +72,12 @@ export default {
       from: { path: '^src/', pathNot: '\\.spec\\.ts$' },
       to: { path: ['^test/', '^scripts/', '\\.spec\\.ts$'] },
     },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^src/', pathNot: '\\.spec\\.ts$' }, to: {} },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, path: '^src/', pathNot: '\\.spec\\.ts$' },
+      to: {},
+    },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
       name: 'no-dev-dependencies',
@@ -79,6 +90,9 @@ export default {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'config/tsconfig.check.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 };

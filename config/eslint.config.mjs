@@ -80,7 +80,10 @@ export default typescript.config(
   {
     files: ['**/*.mjs'],
     ...typescript.configs.disableTypeChecked,
-    languageOptions: { ...typescript.configs.disableTypeChecked.languageOptions, globals: { process: 'readonly', globalThis: 'readonly' } },
+    languageOptions: {
+      ...typescript.configs.disableTypeChecked.languageOptions,
+      globals: { process: 'readonly', globalThis: 'readonly' },
+    },
   },
   // A factory is handed all that its class needs, one by one.
   { files: ['src/**/*.module.ts'], rules: { 'max-params': 'off' } },

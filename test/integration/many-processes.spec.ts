@@ -9,7 +9,7 @@ const PROCESSES = 4;
 const CAP = 5;
 const BURST = 400;
 const LEASE_S = 15;
-const ROUNDS = Number(process.env['BURSTS'] ?? 6);
+const ROUNDS = Number(process.env['BURSTS'] ?? 100);
 const ROUNDS_TIMEOUT_MS = 20_000 + ROUNDS * 5_000;
 
 interface Outcome {

@@ -36,6 +36,8 @@ function isConfiguredElsewhere(directory: string): boolean {
 }
 
 function write(directory: string, file: string, text: string): void {
+  // An unchanged file keeps its age, which says whose project id it is.
+  if (readMark(directory, file) !== 'absent' && readFileSync(join(directory, file), 'utf8') === text) return;
   const temporary = join(directory, `.${file}.tmp`);
   writeFileSync(temporary, text, { mode: 0o600 });
   renameSync(temporary, join(directory, file));

@@ -28,4 +28,15 @@ export class AuditLog {
   async append(entry: AuditEntry): Promise<void> {
     await this.#batcher.submit(entry);
   }
+
+  /** Has an effect only after it is recorded; one that then fails is recorded, too, by a second row. */
+  async recorded<T>(entry: AuditEntry, effect: () => Promise<T>): Promise<T> {
+    await this.append(entry);
+    try {
+      return await effect();
+    } catch (error) {
+      await this.append({ ...entry, outcome: 'failure' }).catch(() => undefined);
+      throw error;
+    }
+  }
 }

@@ -95,7 +95,7 @@ export class TokenVerifier {
     for (const key of this.#ownKeys) {
       try {
         const { payload } = await jwtVerify(token, key, { ...this.#times(), algorithms: ['HS256'] });
-        if (payload.aud !== undefined && payload.aud !== OWN_ISSUER) throw new InvalidTokenError();
+        if (!isOwnAudience(payload.aud)) throw new InvalidTokenError();
         return this.#claims(payload, undefined, payload.sub);
       } catch (error) {
         failure = error;
@@ -147,6 +147,13 @@ function claimedIssuer(token: string): string | undefined {
   } catch {
     throw new InvalidTokenError();
   }
+}
+
+/** Absent or `vestibule`; a list of one is the same audience (RFC 7519 §4.1.3). */
+function isOwnAudience(audience: unknown): boolean {
+  if (audience === undefined) return true;
+  const [first, ...others] = [audience].flat();
+  return first === OWN_ISSUER && others.length === 0;
 }
 
 /** jose's generic error is the JWKS endpoint's answer, its time-out the endpoint's silence. */

@@ -38,7 +38,7 @@ export async function run(argv: string[]): Promise<void> {
     await program.parseAsync(argv);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : 'failed'}\n`);
-    process.exitCode = error instanceof SettingsError ? SettingsError.EXIT_CODE : 1;
+    process.exitCode = error instanceof SettingsError ? error.exitCode : 1;
   }
 }
 

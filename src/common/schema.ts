@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { ErrorDetail } from './app-error.ts';
+import { type ErrorDetail, invalidRequest } from './app-error.ts';
 
 const MAX_DETAILS = 20;
 
@@ -32,6 +32,16 @@ export function checker<S extends TSchema>(
     const value: unknown = compiled.Default(structuredClone(input));
     if (compiled.Check(value)) return { ok: true, value };
     return { ok: false, details: explain(compiled.Errors(value), options) };
+  };
+}
+
+/** A checker for what a caller sends: throws the 400 that says what is wrong. */
+export function requestChecker<S extends TSchema>(schema: S): (input: unknown) => Static<S> {
+  const check = checker(schema);
+  return (input) => {
+    const checked = check(input);
+    if (!checked.ok) throw invalidRequest(checked.details);
+    return checked.value;
   };
 }
 

@@ -16,6 +16,7 @@ export interface Settings extends DeclaredSettings {}
 /** All problems of an environment at once; exit code 78 (EX_CONFIG). */
 export class SettingsError extends Error {
   static readonly EXIT_CODE = 78;
+  readonly exitCode = SettingsError.EXIT_CODE;
   readonly problems: string[];
 
   constructor(problems: string[]) {

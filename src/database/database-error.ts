@@ -13,11 +13,13 @@ export function isRetryable(error: unknown): boolean {
 }
 
 /** Whether the statement itself is at fault (SQLSTATE class 22, 23, 42), which is a defect and not an outage. */
-export function isDefect(error: unknown): boolean {
+function isDefect(error: unknown): boolean {
   return /^(22|23|42)/.test(sqlState(error) ?? '');
 }
 
-/** The database did not do what was asked: the caller gets a 503, the log the reason. */
-export function databaseUnavailable(error: unknown): AppError {
-  return error instanceof AppError ? error : unavailable('The service cannot reach its database.', error);
+/** The database did not do what was asked: a 503, or a 500 when asking again would not help. The log gets the reason. */
+export function databaseFailure(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (isDefect(error)) return new AppError('internal', 'The service failed.', { cause: error });
+  return unavailable('The service cannot reach its database.', error);
 }

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import pg from 'pg';
-import type { Settings } from '../config/load-settings.ts';
+import { type Settings, SettingsError } from '../config/load-settings.ts';
 import type { EmbeddedPostgres } from './embedded/embedded-postgres.ts';
 
 const DATABASE = 'vestibule';
@@ -25,7 +25,7 @@ export async function databaseUrls(
   if (databaseUrl !== undefined) {
     return { serving: databaseUrl, migration: databaseMigrationUrl ?? databaseUrl, embedded: undefined };
   }
-  if (settings.production) throw new Error('DATABASE_URL is required in production');
+  if (settings.production) throw new SettingsError(['DATABASE_URL is required in production']);
   const { startEmbeddedPostgres } = await import('./embedded/embedded-postgres.ts');
   const embedded = await startEmbeddedPostgres({ directory, log });
   try {

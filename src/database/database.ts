@@ -1,7 +1,7 @@
 import type { Pool, QueryResultRow } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
-import { databaseUnavailable, isRetryable } from './database-error.ts';
+import { databaseFailure, isRetryable } from './database-error.ts';
 
 /** A statement under a name of its own, by which the server keeps it prepared. */
 export interface Statement {
@@ -36,12 +36,12 @@ export class Database {
     try {
       return await this.#send<Row>(statement, values);
     } catch (error) {
-      if (!isRetryable(error)) throw databaseUnavailable(error);
+      if (!isRetryable(error)) throw databaseFailure(error);
     }
     try {
       return await this.#send<Row>(statement, values);
     } catch (error) {
-      throw databaseUnavailable(error);
+      throw databaseFailure(error);
     }
   }
 

@@ -112,20 +112,24 @@ export class ManifestDirectory {
   /** Edits fields of a manifest where it stands, or writes a new file for it; resolves once it is read back. */
   async apply(id: ManifestId, edits: FieldEdit[], whenNew: Record<string, unknown>): Promise<void> {
     await this.#exclusively(async () => {
-      const file = this.#fileOf(id);
-      if (file === undefined) {
+      const manifest = this.#find(id);
+      const file = manifest && this.#fileOf(manifest);
+      if (manifest === undefined || file === undefined) {
         const path = join(this.#path, `${id.kind.toLowerCase()}-${id.name}.yaml`);
         await refuseExisting(path);
         const document = {
           apiVersion: API_VERSIONS[id.kind],
           kind: id.kind,
-          metadata: { name: id.name },
+          metadata: { name: id.name, creationTimestamp: new Date(this.#clock.now()).toISOString() },
           ...whenNew,
         };
         await writeAtomically(path, newManifest(document));
       } else {
         const path = join(this.#path, file);
-        await writeAtomically(path, editManifest(file, await readFile(path, 'utf8'), id, edits));
+        // The new file is born now: what says who came first has to be in it.
+        const value = new Date(manifest.createdAt).toISOString();
+        const age = { path: ['metadata', 'creationTimestamp'], value };
+        await writeAtomically(path, editManifest(file, await readFile(path, 'utf8'), id, [age, ...edits]));
       }
     });
   }
@@ -133,7 +137,8 @@ export class ManifestDirectory {
   /** Removes a manifest, and its file when nothing else is in it. */
   async remove(id: ManifestId): Promise<void> {
     await this.#exclusively(async () => {
-      const file = this.#fileOf(id);
+      const manifest = this.#find(id);
+      const file = manifest && this.#fileOf(manifest);
       if (file === undefined) return;
       const path = join(this.#path, file);
       const rest = removeManifest(file, await readFile(path, 'utf8'), id);
@@ -152,10 +157,12 @@ export class ManifestDirectory {
     await done;
   }
 
-  #fileOf(id: ManifestId): string | undefined {
-    const found = this.#inOrder().find((manifest) => sameManifest(manifest, id));
-    if (found === undefined) return undefined;
-    return [...this.#files].find(([, { manifests }]) => manifests.includes(found))?.[0];
+  #find(id: ManifestId): Manifest | undefined {
+    return this.#inOrder().find((manifest) => sameManifest(manifest, id));
+  }
+
+  #fileOf(manifest: Manifest): string | undefined {
+    return [...this.#files].find(([, { manifests }]) => manifests.includes(manifest))?.[0];
   }
 
   /** Oldest first, so that of two that claim the same the first is in the right. */

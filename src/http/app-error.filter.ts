@@ -3,7 +3,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppError, notFound } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
-import { isDefect } from '../database/database-error.ts';
 import { errorAnswer } from './error-answer.ts';
 import { pathOf } from './request-context.ts';
 import type { RouteTable } from './route-table.ts';
@@ -46,7 +45,7 @@ export class AppErrorFilter implements ExceptionFilter {
 
   #log(error: AppError, requestId: string): void {
     const { cause } = error.options;
-    if (error.code === 'internal' || isDefect(cause)) {
+    if (error.code === 'internal') {
       this.#logger.error({ err: cause, request_id: requestId }, 'a request met a defect');
     } else if (cause !== undefined) {
       this.#logger.warn({ err: cause, request_id: requestId, code: error.code }, error.message);

@@ -16,6 +16,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const CHECK_INTERVAL_MS = 1_000;
 const KEEP_ALIVE_MS = 65_000;
+/** As proxies log a client that went before its answer. Never sent. */
+const CLIENT_CLOSED = 499;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 /** A finished request, as the access log and the metrics see it: the route's template, never the URL. */
@@ -88,8 +90,20 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
       traceId: traceIdOf(headerOf(request, 'traceparent')),
       contentType: takeContentType(request),
     };
+    // Fires once for every ending, also that of a client which does not wait for its answer.
+    reply.raw.once('close', () => {
+      onFinished({
+        requestId: request.id,
+        method: request.method,
+        route: request.routeOptions.url ?? '',
+        status: reply.raw.writableFinished ? reply.statusCode : CLIENT_CLOSED,
+        milliseconds: Math.round(reply.elapsedTime * 100) / 100,
+        context: request.context,
+      });
+    });
     const error = hostProblem(hosts, request);
     if (error !== undefined) {
+      request.context.errorCode = error.code;
       reply.status(error.status).send(errorAnswer(error, request.id, pathOf(request), clock.now()).body);
     } else if (!answerPreflight(request, reply, routes)) {
       done();
@@ -105,17 +119,6 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
     // A connection that was busy when the drain began would else stay open, and hold it up, until its client goes.
     if (closing) reply.header('connection', 'close');
     done(null, payload);
-  });
-  fastify.addHook('onResponse', (request, reply, done) => {
-    onFinished({
-      requestId: request.id,
-      method: request.method,
-      route: request.routeOptions.url ?? '',
-      status: reply.statusCode,
-      milliseconds: Math.round(reply.elapsedTime * 100) / 100,
-      context: request.context,
-    });
-    done();
   });
   return adapter;
 }

@@ -1,10 +1,10 @@
 import type { Static, TObject } from 'typebox';
 import { invalidRequest } from '../common/app-error.ts';
-import { checker } from '../common/schema.ts';
+import { requestChecker } from '../common/schema.ts';
 
 /** A checker for a route's query string; numbers are written as decimal digits. */
 export function queryChecker<S extends TObject>(schema: S): (query: unknown) => Static<S> {
-  const check = checker(schema);
+  const check = requestChecker(schema);
   const numbers = Object.entries(schema.properties)
     .filter(([, property]) => (property as { type?: string }).type === 'integer')
     .map(([name]) => name);
@@ -14,9 +14,7 @@ export function queryChecker<S extends TObject>(schema: S): (query: unknown) => 
       const text = values[name];
       if (typeof text === 'string' && /^\d{1,15}$/.test(text)) values[name] = Number(text);
     }
-    const checked = check(values);
-    if (!checked.ok) throw invalidRequest(checked.details);
-    return checked.value;
+    return check(values);
   };
 }
 

@@ -6,15 +6,16 @@ import { AuditLog } from '../audit/audit-log.ts';
 import { Access } from '../auth/access.ts';
 import { adminOrigin } from '../auth/credentials.ts';
 import { MAX_TOKEN_TTL_S, TokenVerifier } from '../auth/token-verifier.ts';
-import { AppError, invalidRequest, notFound } from '../common/app-error.ts';
-import { checker } from '../common/schema.ts';
+import { AppError, notFound } from '../common/app-error.ts';
+import { requestChecker } from '../common/schema.ts';
 import { readJsonObject } from '../http/json-body.ts';
 import { ProjectRegistry } from './project-registry.ts';
 import type { Client } from './resource.ts';
+import { tokenKey } from './snapshot.ts';
 
 const DEFAULT_TOKEN_TTL_S = 3_600;
 
-const checkToken = checker(
+const checkToken = requestChecker(
   Type.Object(
     { ttl_seconds: Type.Integer({ minimum: 1, maximum: MAX_TOKEN_TTL_S, default: DEFAULT_TOKEN_TTL_S }) },
     { additionalProperties: false },
@@ -40,10 +41,8 @@ export class ClientsController {
   @Access('admin')
   @HttpCode(200)
   async token(@Req() request: FastifyRequest, @Param('id') id: string): Promise<unknown> {
-    const checked = checkToken(await readJsonObject(request));
-    if (!checked.ok) throw invalidRequest(checked.details);
+    const { ttl_seconds: seconds } = checkToken(await readJsonObject(request));
     const client = this.#find(id);
-    const { ttl_seconds: seconds } = checked.value;
     const detail = { change: 'token', client: client.name } as const;
     await this.audit.append(auditEntry('config_changed', adminOrigin(request), detail));
     return {
@@ -61,6 +60,13 @@ export class ClientsController {
     throw new AppError('invalid_request', 'This client’s tokens come from another issuer.');
   }
 
+  /** Not when an older client has the same tokens, nor for service accounts, which are not looked up yet. */
+  #isServed(client: Client): boolean {
+    const { clientsByToken, invalid } = this.registry.snapshot;
+    const owner = clientsByToken.get(tokenKey(client.issuer, client.clientId));
+    return owner === client && !invalid.has(`Client/${client.name}`);
+  }
+
   #show(client: Client): Record<string, unknown> {
     const project = this.registry.snapshot.projectsByName.get(client.projectName);
     return {
@@ -70,8 +76,7 @@ export class ClientsController {
       project_id: project?.projectId ?? null,
       max_concurrent: client.spec.maxConcurrent ?? project?.spec.session.maxConcurrent ?? null,
       suspended: client.spec.suspended,
-      // service accounts are not looked up yet
-      ready: project !== undefined && !client.spec.suspended && client.spec.serviceAccount === undefined,
+      ready: project !== undefined && !client.spec.suspended && this.#isServed(client),
     };
   }
 }

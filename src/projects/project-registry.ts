@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { ManifestDirectory } from '../directory/manifest-directory.ts';
 import { ProblemReport } from '../directory/problem-report.ts';
 import { unavailable } from '../common/app-error.ts';
+import { isRecord } from '../common/json.ts';
 import { buildSnapshot, EMPTY_SNAPSHOT, type Snapshot } from './snapshot.ts';
 
 export interface ProjectRegistryOptions {
@@ -53,6 +54,14 @@ export class ProjectRegistry {
     await this.#write(this.#freeName(projectId), [], { spec });
   }
 
+  /** Whether a manifest claims the id, be it valid or not. */
+  isClaimed(projectId: string): boolean {
+    return this.#directory.list('Project').some(({ name, document }) => {
+      const { spec } = document;
+      return (isRecord(spec) ? (spec['projectId'] ?? name) : name) === projectId;
+    });
+  }
+
   async setSuspended(name: string, suspended: boolean): Promise<void> {
     await this.#write(name, [{ path: ['spec', 'suspended'], value: suspended }], {});
   }
@@ -75,8 +84,10 @@ export class ProjectRegistry {
       .replace(/[^a-z0-9.-]/g, '-')
       .replace(/[^a-z0-9]+$/, '');
     const taken = new Set(this.#directory.list('Project').map(({ name }) => name));
+    const keys = new Set([...this.#snapshot.projectsById.values()].map(({ keyRef }) => keyRef.name));
     let name = base;
-    for (let number = 2; taken.has(name); number += 1) name = `${base}-${number}`;
+    // nor may its key be another project's
+    for (let number = 2; taken.has(name) || keys.has(`${name}-key`); number += 1) name = `${base}-${number}`;
     return name;
   }
 

@@ -7,14 +7,21 @@ interface Condition {
   reason: string;
 }
 
-/** A project as admins see it; `activeSessions` is null while the database is away. */
-export function projectView(
-  project: Project,
-  key: ProjectKey | undefined,
-  activeSessions: number | null,
-): Record<string, unknown> {
+/** Why a project is not ready whatever its key, if so. */
+export type Blocked = 'DuplicateProjectId' | 'Invalid' | undefined;
+
+export interface ProjectState {
+  key: ProjectKey | undefined;
+  blocked: Blocked;
+  /** Null while the database is away. */
+  activeSessions: number | null;
+}
+
+/** A project as admins see it. */
+export function projectView(project: Project, state: ProjectState): Record<string, unknown> {
   const { spec } = project;
-  const conditions = conditionsOf(project, key);
+  const { key, activeSessions } = state;
+  const conditions = conditionsOf(project, state);
   return {
     project_id: project.projectId,
     name: project.name,
@@ -29,13 +36,17 @@ export function projectView(
   };
 }
 
-function conditionsOf({ spec }: Project, key: ProjectKey | undefined): Condition[] {
-  const keyLoaded: Condition =
-    key === undefined
-      ? { type: 'KeyLoaded', status: 'False', reason: 'KeyMissing' }
-      : { type: 'KeyLoaded', status: 'True', reason: 'KeyLoaded' };
-  const ready: Condition = spec.suspended
-    ? { type: 'Ready', status: 'False', reason: 'Suspended' }
-    : { type: 'Ready', status: keyLoaded.status, reason: key === undefined ? 'KeyMissing' : 'Ready' };
-  return [ready, keyLoaded];
+function conditionsOf(project: Project, { key, blocked }: ProjectState): Condition[] {
+  const keyReason = key === undefined ? 'KeyMissing' : 'KeyLoaded';
+  const obstacle = obstacleOf(project, key, blocked);
+  return [
+    { type: 'Ready', status: obstacle === undefined ? 'True' : 'False', reason: obstacle ?? 'Ready' },
+    { type: 'KeyLoaded', status: key === undefined ? 'False' : 'True', reason: keyReason },
+  ];
+}
+
+function obstacleOf({ spec }: Project, key: ProjectKey | undefined, blocked: Blocked): string | undefined {
+  if (blocked !== undefined) return blocked;
+  if (spec.suspended) return 'Suspended';
+  return key === undefined ? 'KeyMissing' : undefined;
 }

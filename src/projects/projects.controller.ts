@@ -5,8 +5,8 @@ import { auditEntry } from '../audit/audit-entry.ts';
 import { AuditLog } from '../audit/audit-log.ts';
 import { Access } from '../auth/access.ts';
 import { adminOrigin } from '../auth/credentials.ts';
-import { invalidRequest, notFound, unavailable } from '../common/app-error.ts';
-import { checker } from '../common/schema.ts';
+import { notFound, unavailable } from '../common/app-error.ts';
+import { requestChecker } from '../common/schema.ts';
 import { Installation } from '../database/installation.ts';
 import { readJsonObject } from '../http/json-body.ts';
 import { SessionQueries } from '../session/session-queries.ts';
@@ -15,7 +15,9 @@ import { ProjectRegistry } from './project-registry.ts';
 import { projectView } from './project-view.ts';
 import type { Project } from './resource.ts';
 
-const checkPatch = checker(Type.Object({ suspended: Type.Boolean() }, { additionalProperties: false }));
+const checkPatch = requestChecker(
+  Type.Object({ suspended: Type.Boolean() }, { additionalProperties: false }),
+);
 
 /** The projects that are configured and their state, for admins. */
 @Controller()
@@ -32,9 +34,9 @@ export class ProjectsController {
   @Access('admin')
   async list(): Promise<unknown> {
     const active = await this.#activeSessions();
-    const { projectsById, problems } = this.registry.snapshot;
+    const { projectsById, duplicates, problems } = this.registry.snapshot;
     return {
-      projects: [...projectsById.values()].map((project) => this.#show(project, active)),
+      projects: [...projectsById.values(), ...duplicates].map((project) => this.#show(project, active)),
       problems: [...problems, ...this.vault.problems()],
     };
   }
@@ -42,9 +44,7 @@ export class ProjectsController {
   @Patch('projects/:id')
   @Access('admin')
   async patch(@Req() request: FastifyRequest, @Param('id') id: string): Promise<unknown> {
-    const checked = checkPatch(await readJsonObject(request));
-    if (!checked.ok) throw invalidRequest(checked.details);
-    const { suspended } = checked.value;
+    const { suspended } = checkPatch(await readJsonObject(request));
     const project = this.registry.snapshot.projectsById.get(id);
     if (project === undefined) throw notFound('There is no such project.');
     const entry = auditEntry(
@@ -53,11 +53,15 @@ export class ProjectsController {
       { change: suspended ? 'suspended' : 'resumed', resource: 'project' },
       { projectHash: this.installation.projectHash(id) },
     );
-    await this.audit.append(entry);
-    await this.registry.setSuspended(project.name, suspended);
-    const changed = this.registry.snapshot.projectsById.get(id);
-    if (changed?.spec.suspended !== suspended) throw unavailable('The change did not take effect.');
+    const changed = await this.audit.recorded(entry, () => this.#suspend(project, suspended));
     return this.#show(changed, await this.#activeSessions());
+  }
+
+  async #suspend({ name, projectId }: Project, suspended: boolean): Promise<Project> {
+    await this.registry.setSuspended(name, suspended);
+    const changed = this.registry.snapshot.projectsById.get(projectId);
+    if (changed?.spec.suspended !== suspended) throw unavailable('The change did not take effect.');
+    return changed;
   }
 
   /** By project hash; undefined while the database is away, which hides nothing else. */
@@ -67,7 +71,16 @@ export class ProjectsController {
 
   #show(project: Project, active: Map<string, number> | undefined): Record<string, unknown> {
     const hash = this.installation.loaded ? this.installation.projectHash(project.projectId) : '';
-    const key = this.vault.find(project.keyRef);
-    return projectView(project, key, active === undefined ? null : (active.get(hash) ?? 0));
+    const { duplicates, invalid } = this.registry.snapshot;
+    const duplicate = duplicates.includes(project);
+    return projectView(project, {
+      key: this.vault.find(project.keyRef),
+      blocked: duplicate
+        ? 'DuplicateProjectId'
+        : invalid.has(`Project/${project.name}`)
+          ? 'Invalid'
+          : undefined,
+      activeSessions: active && !duplicate ? (active.get(hash) ?? 0) : null,
+    });
   }
 }

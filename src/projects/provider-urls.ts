@@ -5,7 +5,8 @@ const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /** Which provider base URLs a Project may name: keys are sent there. */
 export function providerUrlPolicy(settings: Settings): { allowed: (url: string) => boolean; first: string } {
-  const listed = settings.providerUrls ?? [DEFAULT_BASE_URL];
+  const demo = settings.demoProviderUrl === undefined ? [] : [settings.demoProviderUrl];
+  const listed = [...demo, ...(settings.providerUrls ?? [DEFAULT_BASE_URL])];
   return {
     allowed: (url) => {
       if (!URL.canParse(url)) return false;
@@ -14,6 +15,6 @@ export function providerUrlPolicy(settings: Settings): { allowed: (url: string) 
       if (listed.includes(url.replace(/\/+$/, ''))) return true;
       return settings.providerUrls === undefined && !settings.production && LOOPBACK.has(hostname);
     },
-    first: settings.demoProviderUrl ?? listed[0] ?? DEFAULT_BASE_URL,
+    first: listed[0] ?? DEFAULT_BASE_URL,
   };
 }

@@ -1,5 +1,5 @@
 import type { ErrorDetail } from '../common/app-error.ts';
-import { checker } from '../common/schema.ts';
+import { type Checked, checker } from '../common/schema.ts';
 import type { Manifest } from '../directory/manifest.ts';
 import type { KeyRef } from '../vault/project-key.ts';
 import {
@@ -38,12 +38,10 @@ export interface Client {
   source: string;
 }
 
-export type Read<T> = { ok: true; value: T } | { ok: false; details: ErrorDetail[] };
-
 const checkProject = checker(ProjectManifest, { nameUnknownFields: true });
 const checkClient = checker(ClientManifest, { nameUnknownFields: true });
 
-export function readProject(manifest: Manifest, baseUrlAllowed: (url: string) => boolean): Read<Project> {
+export function readProject(manifest: Manifest, baseUrlAllowed: (url: string) => boolean): Checked<Project> {
   const checked = checkProject(manifest.document);
   if (!checked.ok) return checked;
   const { spec } = checked.value;
@@ -65,7 +63,7 @@ export function readProject(manifest: Manifest, baseUrlAllowed: (url: string) =>
   };
 }
 
-export function readClient(manifest: Manifest): Read<Client> {
+export function readClient(manifest: Manifest): Checked<Client> {
   const checked = checkClient(manifest.document);
   if (!checked.ok) return checked;
   const { spec } = checked.value;

@@ -1,5 +1,7 @@
+import { isRecord } from '../common/json.ts';
+import type { Checked } from '../common/schema.ts';
 import type { Manifest, ManifestProblem } from '../directory/manifest.ts';
-import { type Client, type Project, type Read, readClient, readProject } from './resource.ts';
+import { type Client, type Project, readClient, readProject } from './resource.ts';
 
 /** All projects and clients at one moment, indexed; immutable, so that one request sees one configuration. */
 export interface Snapshot {
@@ -9,6 +11,10 @@ export interface Snapshot {
   clients: readonly Client[];
   /** By `tokenKey`. */
   clientsByToken: ReadonlyMap<string, Client>;
+  /** Projects whose id belongs to an older one. */
+  duplicates: readonly Project[];
+  /** Names of projects and clients (`Kind/name`) whose newest manifest is not valid: an older version serves. */
+  invalid: ReadonlySet<string>;
   problems: readonly ManifestProblem[];
 }
 
@@ -17,6 +23,8 @@ export const EMPTY_SNAPSHOT: Snapshot = {
   projectsByName: new Map(),
   clients: [],
   clientsByToken: new Map(),
+  duplicates: [],
+  invalid: new Set(),
   problems: [],
 };
 
@@ -42,20 +50,30 @@ export function buildSnapshot(
   baseUrlAllowed: (url: string) => boolean,
 ): Snapshot {
   const problems = [...input.problems];
+  const invalid = new Set<string>();
+  const found = { problems, invalid };
   const projects = readAll(
     input.projects,
     (manifest) => readProject(manifest, baseUrlAllowed),
-    problems,
-    (name) => previous.projectsByName.get(name),
+    (manifest) => lastGoodProject(manifest, previous),
+    found,
   );
-  const clients = readAll(input.clients, readClient, problems, (name) =>
-    previous.clients.find((client) => client.name === name),
+  const clients = readAll(
+    input.clients,
+    readClient,
+    (manifest) => previous.clients.find(({ name }) => name === manifest.name),
+    found,
   );
   const projectsById = new Map<string, Project>();
+  const duplicates: Project[] = [];
   for (const project of projects.sort(olderFirst)) {
     const owner = projectsById.get(project.projectId);
-    if (owner === undefined) projectsById.set(project.projectId, project);
-    else problems.push(claimed(project.source, '/spec/projectId', owner.source));
+    if (owner === undefined) {
+      projectsById.set(project.projectId, project);
+    } else {
+      duplicates.push(project);
+      problems.push(claimed(project.source, '/spec/projectId', owner.source));
+    }
   }
   const serving = [...projectsById.values()];
   const clientsByToken = new Map<string, Client>();
@@ -71,15 +89,17 @@ export function buildSnapshot(
     projectsByName: new Map(serving.map((project) => [project.name, project])),
     clients,
     clientsByToken,
+    duplicates,
+    invalid,
     problems,
   };
 }
 
 function readAll<T>(
   manifests: Manifest[],
-  read: (manifest: Manifest) => Read<T>,
-  problems: ManifestProblem[],
-  lastGood: (name: string) => T | undefined,
+  read: (manifest: Manifest) => Checked<T>,
+  lastGood: (manifest: Manifest) => T | undefined,
+  { problems, invalid }: { problems: ManifestProblem[]; invalid: Set<string> },
 ): T[] {
   const values: T[] = [];
   for (const manifest of manifests) {
@@ -91,11 +111,19 @@ function readAll<T>(
         message,
       }));
       problems.push(...found);
+      invalid.add(`${manifest.kind}/${manifest.name}`);
     }
-    const value = result.ok ? result.value : lastGood(manifest.name);
+    const value = result.ok ? result.value : lastGood(manifest);
     if (value !== undefined) values.push(value);
   }
   return values;
+}
+
+/** Suspending must not wait until a manifest is mended. */
+function lastGoodProject({ name, document }: Manifest, previous: Snapshot): Project | undefined {
+  const project = previous.projectsByName.get(name);
+  const suspended = isRecord(document['spec']) && document['spec']['suspended'] === true;
+  return project && suspended ? { ...project, spec: { ...project.spec, suspended } } : project;
 }
 
 function olderFirst(left: Project, right: Project): number {

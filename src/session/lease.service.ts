@@ -1,6 +1,6 @@
 import { auditEntry } from '../audit/audit-entry.ts';
 import type { AuditDetails, AuditOrigin } from '../audit/audit-event.ts';
-import { AppError, notFound } from '../common/app-error.ts';
+import { notFound } from '../common/app-error.ts';
 import { SESSION_ID_PATTERN, sha256Hex } from '../common/ids.ts';
 import type { SessionQueries, SessionRow } from './session-queries.ts';
 import type { SessionStore } from './session-store.ts';
@@ -25,13 +25,10 @@ export class LeaseService {
     return row;
   }
 
-  async renew(id: string, holder: LeaseHolder): Promise<SessionRow> {
-    const renewed = SESSION_ID_PATTERN.test(id)
-      ? await this.#queries.renew(id, tokenHash(holder))
-      : undefined;
-    if (renewed !== undefined) return renewed;
-    await this.read(id, holder);
-    throw new AppError('session_ended', 'This session has ended: open a new one.');
+  /** Renews the lease; `renewed` is false for a session that holds none any more. */
+  async renew(id: string, holder: LeaseHolder): Promise<{ renewed: boolean; row: SessionRow }> {
+    const row = SESSION_ID_PATTERN.test(id) ? await this.#queries.renew(id, tokenHash(holder)) : undefined;
+    return row === undefined ? { renewed: false, row: await this.read(id, holder) } : { renewed: true, row };
   }
 
   /** Frees the slot; does nothing when it is free already. */

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { AppError, type ErrorDetail, invalidRequest } from '../common/app-error.ts';
 import { isRecord } from '../common/json.ts';
-import { checker } from '../common/schema.ts';
+import { requestChecker } from '../common/schema.ts';
 import { PROJECT_ID, TERM } from '../projects/project-schema.ts';
 import type { Project } from '../projects/resource.ts';
 
@@ -22,7 +22,7 @@ const Term = Type.String({ pattern: TERM });
 const Instructions = Type.String({ maxLength: MAX_INSTRUCTIONS, pattern: '^[^\\u0000]*$' });
 const ProjectIdField = Type.Optional(Type.Union([Type.String({ pattern: PROJECT_ID }), Type.Null()]));
 
-export const SessionBody = Type.Object(
+const SessionBody = Type.Object(
   {
     project_id: ProjectIdField,
     model: Type.Optional(Term),
@@ -76,7 +76,7 @@ const RealtimeSession = Type.Object(
   closed,
 );
 
-export const ClientSecretsBody = Type.Object(
+const ClientSecretsBody = Type.Object(
   {
     project_id: ProjectIdField,
     expires_after: Type.Optional(
@@ -93,14 +93,13 @@ export const ClientSecretsBody = Type.Object(
   closed,
 );
 
-const checkSessionBody = checker(SessionBody);
-const checkClientSecretsBody = checker(ClientSecretsBody);
+const checkSessionBody = requestChecker(SessionBody);
+const checkClientSecretsBody = requestChecker(ClientSecretsBody);
 
 /** `POST /session`: our own flat form. */
 export function readSessionBody(body: Record<string, unknown>, project: Project): OpenRequest {
   const checked = checkSessionBody(body);
-  if (!checked.ok) throw invalidRequest(checked.details);
-  const { model, voice, instructions } = checked.value;
+  const { model, voice, instructions } = checked;
   return applyRules(project, { model, voice, instructions, voicePath: '/voice', modelPath: '/model' }, {});
 }
 
@@ -125,13 +124,7 @@ export function inFlatForm(error: unknown): unknown {
 /** `POST /v1/realtime/client_secrets`: the provider's GA form, with the TTL clamped to the project's. */
 export function readClientSecretsBody(body: Record<string, unknown>, project: Project): OpenRequest {
   const checked = checkClientSecretsBody(body);
-  if (!checked.ok) throw invalidRequest(checked.details);
-  const {
-    model,
-    instructions,
-    type: _type,
-    ...session
-  } = checked.value.session ?? { type: 'realtime' as const };
+  const { model, instructions, type: _type, ...session } = checked.session ?? { type: 'realtime' as const };
   const asked = session.audio?.output?.voice;
   const request = applyRules(
     project,
@@ -144,7 +137,7 @@ export function readClientSecretsBody(body: Record<string, unknown>, project: Pr
     },
     session,
   );
-  const { seconds } = checked.value.expires_after ?? {};
+  const { seconds } = checked.expires_after ?? {};
   return { ...request, ttlSeconds: Math.min(seconds ?? request.ttlSeconds, request.ttlSeconds) };
 }
 

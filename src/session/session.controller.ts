@@ -50,7 +50,10 @@ export class SessionController {
   @Access('lease')
   @HttpCode(200)
   async heartbeat(@Req() request: FastifyRequest, @Param('id') id: string): Promise<unknown> {
-    return this.#show(request, await this.leases.renew(id, holderOf(request)));
+    const { renewed, row } = await this.leases.renew(id, holderOf(request));
+    const answer = this.#show(request, row);
+    if (!renewed) throw new AppError('session_ended', 'This session has ended: open a new one.');
+    return answer;
   }
 
   @Delete('session/:id')

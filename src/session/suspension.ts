@@ -81,8 +81,8 @@ export class Suspension {
     this.#busy = true;
     try {
       for (const [key, ending] of this.#endings) {
-        await this.#end(ending);
-        if (ending.until < this.#clock.monotonic()) this.#endings.delete(key);
+        const more = await this.#end(ending);
+        if (!more && ending.until < this.#clock.monotonic()) this.#endings.delete(key);
       }
     } catch (error) {
       this.#logger.debug({ err: error }, 'ending sessions waits for the database');
@@ -91,10 +91,12 @@ export class Suspension {
     }
   }
 
-  async #end({ projectId, client, reason }: Ending): Promise<void> {
+  /** Whether there may be more of them. */
+  async #end({ projectId, client, reason }: Ending): Promise<boolean> {
     const hash = this.#installation.projectHash(projectId);
     const ids = await this.#queries.liveOf(hash, client, BATCH);
     await Promise.all(ids.map((id) => this.#leases.terminate(id, SYSTEM_ORIGIN, reason)));
+    return ids.length === BATCH;
   }
 }
 

@@ -18,7 +18,7 @@ function recordSession({ context, status, milliseconds }: FinishedRequest, metri
   metrics.sessionRequest({
     project: session?.project ?? '',
     flow: session?.flow ?? '',
-    outcome: status === 200 ? success(session?.replayed) : (context?.errorCode ?? 'internal'),
+    outcome: status === 200 ? success(session?.replayed) : (context?.errorCode ?? 'unavailable'),
     seconds: milliseconds / 1000,
   });
 }

@@ -50,11 +50,14 @@ export class KeyDeposits {
   /** Stores a key for a project, which it creates with the defaults when none is configured. */
   async deposit({ projectId, secret, origin }: Deposit, validate: boolean): Promise<Deposited> {
     const configured = this.#registry.snapshot.projectsById.get(projectId);
+    if (configured === undefined && this.#registry.isClaimed(projectId)) {
+      throw new AppError('invalid_request', 'This project’s manifest is not valid: mend it first.');
+    }
     if (validate) await this.#validate(secret, configured);
     const previous = configured && this.#vault.find(configured.keyRef);
     const detail = { key_fingerprint: secret.fingerprint(), replaced: previous !== undefined };
     const entry = this.#entry('vault_key_saved', projectId, origin, detail);
-    const key = await this.#recorded(entry, async () => {
+    const key = await this.#audit.log.recorded(entry, async () => {
       const project = configured ?? (await this.#create(projectId, origin));
       return this.#vault.put(project.keyRef, secret);
     });
@@ -65,8 +68,9 @@ export class KeyDeposits {
   async rotate({ projectId, secret, origin }: Deposit): Promise<Deposited> {
     const { project, key: previous } = this.#existing(projectId);
     const detail = { key_fingerprint: secret.fingerprint(), previous_fingerprint: previous.fingerprint };
-    const key = await this.#recorded(this.#entry('vault_key_rotated', projectId, origin, detail), () =>
-      this.#vault.put(project.keyRef, secret),
+    const key = await this.#audit.log.recorded(
+      this.#entry('vault_key_rotated', projectId, origin, detail),
+      () => this.#vault.put(project.keyRef, secret),
     );
     return { key, replaced: true };
   }
@@ -75,7 +79,7 @@ export class KeyDeposits {
   async remove(projectId: string, origin: AuditOrigin): Promise<ProjectKey> {
     const { project, key } = this.#existing(projectId);
     const entry = this.#entry('vault_key_deleted', projectId, origin, { key_fingerprint: key.fingerprint });
-    await this.#recorded(entry, () => this.#vault.remove(project.keyRef));
+    await this.#audit.log.recorded(entry, () => this.#vault.remove(project.keyRef));
     return key;
   }
 
@@ -98,7 +102,7 @@ export class KeyDeposits {
       change: 'created',
       resource: 'project',
     });
-    await this.#recorded(entry, () => this.#registry.create(projectId));
+    await this.#audit.log.recorded(entry, () => this.#registry.create(projectId));
     const created = this.#registry.snapshot.projectsById.get(projectId);
     if (created === undefined) throw new AppError('unavailable', 'The project could not be created.');
     return created;
@@ -113,15 +117,5 @@ export class KeyDeposits {
     return auditEntry(event, origin, detail, {
       projectHash: this.#audit.installation.projectHash(projectId),
     });
-  }
-
-  async #recorded<T>(entry: AuditEntry, effect: () => Promise<T>): Promise<T> {
-    await this.#audit.log.append(entry);
-    try {
-      return await effect();
-    } catch (error) {
-      await this.#audit.log.append({ ...entry, outcome: 'failure' }).catch(() => undefined);
-      throw error;
-    }
   }
 }

@@ -6,7 +6,7 @@ import { Access } from '../auth/access.ts';
 import { adminOrigin } from '../auth/credentials.ts';
 import { invalidRequest } from '../common/app-error.ts';
 import { Clock } from '../common/clock.ts';
-import { checker } from '../common/schema.ts';
+import { requestChecker } from '../common/schema.ts';
 import { SecretString } from '../common/secret-string.ts';
 import { readJsonObject } from '../http/json-body.ts';
 import { PROJECT_ID } from '../projects/project-schema.ts';
@@ -16,16 +16,18 @@ import { keyProblem, Vault } from './vault.ts';
 const PROBE_SLOW_MS = 2_000;
 
 const ProjectIdField = Type.String({ pattern: PROJECT_ID });
-const checkDeposit = checker(
+const checkDeposit = requestChecker(
   Type.Object(
     { project_id: ProjectIdField, openai_key: Type.String(), validate: Type.Optional(Type.Boolean()) },
     { additionalProperties: false },
   ),
 );
-const checkRotation = checker(
+const checkRotation = requestChecker(
   Type.Object({ project_id: ProjectIdField, openai_key: Type.String() }, { additionalProperties: false }),
 );
-const checkRemoval = checker(Type.Object({ project_id: ProjectIdField }, { additionalProperties: false }));
+const checkRemoval = requestChecker(
+  Type.Object({ project_id: ProjectIdField }, { additionalProperties: false }),
+);
 
 /** The keys of the vault, for admins: they come in here and never go out again. */
 @Controller()
@@ -42,10 +44,9 @@ export class VaultController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    const checked = checkDeposit(await readJsonObject(request));
-    if (!checked.ok) throw invalidRequest(checked.details);
-    const deposit = this.#deposit(request, checked.value);
-    const deposited = await this.deposits.deposit(deposit, checked.value.validate === true);
+    const body = checkDeposit(await readJsonObject(request));
+    const deposit = this.#deposit(request, body);
+    const deposited = await this.deposits.deposit(deposit, body.validate === true);
     reply.status(deposited.replaced ? 200 : 201);
     return this.#show(deposit.projectId, deposited);
   }
@@ -56,9 +57,8 @@ export class VaultController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    const checked = checkRotation(await readJsonObject(request));
-    if (!checked.ok) throw invalidRequest(checked.details);
-    const deposit = this.#deposit(request, checked.value);
+    const body = checkRotation(await readJsonObject(request));
+    const deposit = this.#deposit(request, body);
     reply.status(200);
     return this.#show(deposit.projectId, await this.deposits.rotate(deposit));
   }
@@ -66,9 +66,8 @@ export class VaultController {
   @Delete('projects/key')
   @Access('admin')
   async remove(@Req() request: FastifyRequest): Promise<unknown> {
-    const checked = checkRemoval(await readJsonObject(request));
-    if (!checked.ok) throw invalidRequest(checked.details);
-    const { project_id: projectId } = checked.value;
+    const body = checkRemoval(await readJsonObject(request));
+    const { project_id: projectId } = body;
     const removed = await this.deposits.remove(projectId, adminOrigin(request));
     return { success: true, project_id: projectId, key_fingerprint: removed.fingerprint };
   }

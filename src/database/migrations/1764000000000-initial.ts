@@ -192,7 +192,12 @@ const SESSIONS = `
           AND (lease_expires_at <= clock_timestamp() OR NOT coalesce((v_end->>'only_lapsed')::boolean, false))
         FOR UPDATE;
       CONTINUE WHEN NOT FOUND;
-      UPDATE sessions SET state = v_end->>'state', ended_at = clock_timestamp() WHERE id = v_session.id;
+      -- opening → failed, active → released | expired | terminated, whatever it was that ended it
+      UPDATE sessions SET ended_at = clock_timestamp(), state = CASE
+          WHEN v_session.state = 'opening' THEN 'failed'
+          WHEN v_end->>'state' = 'failed' THEN 'released'
+          ELSE v_end->>'state' END
+        WHERE id = v_session.id;
       IF v_session.state = 'opening' AND NOT coalesce((v_end->>'keep_quota')::boolean, false) THEN
         UPDATE quotas SET used = used - 1
           WHERE subject = v_session.quota_subject AND month = v_session.quota_month AND used > 0;

@@ -1,5 +1,6 @@
 import {
   createRemoteJWKSet,
+  customFetch,
   decodeJwt,
   decodeProtectedHeader,
   errors,
@@ -14,6 +15,7 @@ import type { Clock } from '../common/clock.ts';
 import type { SecretString } from '../common/secret-string.ts';
 import type { IssuerSettings } from '../config/settings.ts';
 import { discoverJwksUri } from './discovery.ts';
+import { issuerFetch } from './issuer-http.ts';
 
 export const OWN_ISSUER = 'vestibule';
 export const MAX_TOKEN_TTL_S = 24 * 60 * 60;
@@ -121,11 +123,12 @@ export class TokenVerifier {
   #keySet(issuer: IssuerSettings): JWTVerifyGetKey {
     const known = this.#keySets.get(issuer.issuer);
     if (known !== undefined) return known;
-    // One for all who wait for it; a failed discovery is forgotten, so that the next token tries again.
+    const fetchOfIssuer = issuerFetch(this.#clock);
+    // One for all who wait for it; a failed discovery is forgotten, so that a later token tries again.
     let remote: Promise<JWTVerifyGetKey> | undefined;
     const keySet: JWTVerifyGetKey = async (header, input) => {
-      remote ??= discoverJwksUri(issuer, JWKS.timeoutDuration).then(
-        (uri) => createRemoteJWKSet(uri, JWKS),
+      remote ??= discoverJwksUri(issuer, fetchOfIssuer, JWKS.timeoutDuration).then(
+        (uri) => createRemoteJWKSet(uri, { ...JWKS, [customFetch]: fetchOfIssuer }),
         (error: unknown) => {
           remote = undefined;
           throw error;

@@ -30,11 +30,13 @@ type Closers = (() => Promise<void>)[];
 export async function serve(options: ServeOptions = {}): Promise<Serving> {
   const closers: Closers = [];
   const starting = start(options, closers);
-  closeOnSignals(starting, closers);
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= closeAll(closers));
+  closeOnSignals(starting, close);
   try {
     return await starting;
   } catch (error) {
-    await closeAll(closers);
+    await close();
     throw error;
   }
 }
@@ -75,14 +77,15 @@ export async function serveCommand(): Promise<void> {
   process.stdout.write(`serving ${service.url}, admin key ${generatedAdminKey.reveal()}\n`);
 }
 
-function closeOnSignals(starting: Promise<unknown>, closers: Closers): void {
+function closeOnSignals(starting: Promise<unknown>, close: () => Promise<void>): void {
   let stopping = false;
   const onSignal = (): void => {
     if (stopping) return;
     stopping = true;
     setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
     starting
-      .then(() => closeAll(closers))
+      .catch(() => undefined)
+      .then(close)
       .then(
         () => process.exit(),
         () => process.exit(1),

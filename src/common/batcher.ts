@@ -1,4 +1,11 @@
-import { unavailable } from './app-error.ts';
+import { AppError } from './app-error.ts';
+
+/** Refused before it was sent: nothing can have come of it. */
+export class TooBusyError extends AppError {
+  constructor() {
+    super('unavailable', 'The service is busier than it can answer.', { retryAfter: 1 });
+  }
+}
 
 export interface BatcherOptions {
   maxBatch: number;
@@ -29,7 +36,7 @@ export class Batcher<Item, Answer> {
 
   submit(item: Item): Promise<Answer> {
     if (this.#waiting.length + this.#running >= this.#options.maxUnanswered) {
-      return Promise.reject(unavailable('The service is busier than it can answer.'));
+      return Promise.reject(new TooBusyError());
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });

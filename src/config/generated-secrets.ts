@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SecretString } from '../common/secret-string.ts';
-import type { Settings } from './load-settings.ts';
+import { type Settings, SettingsError } from './load-settings.ts';
+import { MIN_SECRET_LENGTH } from './settings.ts';
 
 /**
  * Outside production, makes the secrets that the settings do not give and keeps them in a sub-folder of
@@ -18,13 +19,21 @@ export async function withGeneratedSecrets(settings: Settings): Promise<Settings
   };
 }
 
+/** Whole or not there: a crash or a second process never leaves or sees half a secret. */
 async function generated(folder: string, name: string): Promise<SecretString> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, name);
+  const draft = join(folder, `.${name}-${randomBytes(8).toString('hex')}`);
   try {
-    await writeFile(path, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
+    await writeFile(draft, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600, flush: true });
+    await link(draft, path);
   } catch (error) {
     if ((error as { code?: string }).code !== 'EEXIST') throw error;
+  } finally {
+    await rm(draft, { force: true });
   }
-  return new SecretString((await readFile(path, 'utf8')).trim());
+  const text = (await readFile(path, 'utf8')).trim();
+  if (text.length < MIN_SECRET_LENGTH)
+    throw new SettingsError([`${path} is too short: remove it to make another`]);
+  return new SecretString(text);
 }

@@ -4,7 +4,7 @@ import { checker } from '../common/schema.ts';
 import { SecretString } from '../common/secret-string.ts';
 import { integer, list, oneOf, optional, required, type Setting, SettingProblem, url } from './setting.ts';
 
-const MIN_SECRET_LENGTH = 32;
+export const MIN_SECRET_LENGTH = 32;
 
 export const ASYMMETRIC_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
 

@@ -8,6 +8,12 @@ const STATEMENT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 1_000;
 const IDLE_TIMEOUT_MS = 60_000;
 
+/** The cap is exact, and what is answered is durable, whatever the database's or the role's own defaults are. */
+const SESSION_SETTINGS = `
+  SET statement_timeout = ${STATEMENT_TIMEOUT_MS};
+  SET default_transaction_isolation = 'read committed';
+  SET synchronous_commit = on`;
+
 export interface DataSourceOptions {
   url: string;
   poolSize: number;
@@ -35,7 +41,7 @@ export function createDataSource(options: DataSourceOptions): DataSource {
       idleTimeoutMillis: IDLE_TIMEOUT_MS,
       keepAlive: true,
       // As a statement and not as a startup parameter, which PgBouncer refuses; nobody gets a connection before.
-      onConnect: (client: ClientBase) => client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`),
+      onConnect: (client: ClientBase) => client.query(SESSION_SETTINGS),
     },
   });
 }

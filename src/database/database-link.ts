@@ -20,6 +20,7 @@ export class DatabaseLink {
   readonly #onRefused: () => void;
   #timer: NodeJS.Timeout | undefined;
   #ready = false;
+  #stopped = false;
   #onReady: (() => void) | undefined;
   #lastProblem = '';
 
@@ -51,6 +52,7 @@ export class DatabaseLink {
   }
 
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 
@@ -81,6 +83,7 @@ export class DatabaseLink {
   }
 
   #retryLater(problem: string): void {
+    if (this.#stopped) return;
     if (problem !== this.#lastProblem) this.#logger.warn({ problem }, 'waiting for the database');
     this.#lastProblem = problem;
     this.#timer = setTimeout(() => {

@@ -1,4 +1,4 @@
-import { type FSWatcher, watch } from 'node:fs';
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import { access, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -24,7 +24,7 @@ import { parseManifests, sameManifest } from './parse-manifests.ts';
 /** File system events arrive in flurries; one scan answers a flurry. */
 const SETTLE_MS = 15;
 /** Finds what no event told, such as a folder that was replaced or lies on a network file system. */
-const RESCAN_MS = 2_000;
+const RESCAN_MS = 500;
 
 interface FileState {
   signature: string;
@@ -47,6 +47,7 @@ export class ManifestDirectory {
   #touched = new Set<string>();
   #queue: Promise<void> = Promise.resolve();
   #watcher: FSWatcher | undefined;
+  #watchedInode: number | undefined;
   #settle: NodeJS.Timeout | undefined;
   #rescan: NodeJS.Timeout | undefined;
 
@@ -61,7 +62,7 @@ export class ManifestDirectory {
     this.#watch();
     await this.refresh();
     this.#rescan = setInterval(() => {
-      this.#watch();
+      this.#followFolder();
       void this.refresh();
     }, RESCAN_MS);
     this.#rescan.unref();
@@ -188,7 +189,15 @@ export class ManifestDirectory {
     }
     if (!changed) return;
     this.#files = next;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) this.#tell(listener);
+  }
+
+  #tell(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#logger.error({ err: error }, 'a change of the manifests could not be taken over');
+    }
   }
 
   /** Undefined when the file is as it was, or went away just now: then its removal is another event. */
@@ -234,6 +243,14 @@ export class ManifestDirectory {
     } catch {
       this.#unwatch();
     }
+  }
+
+  /** A folder that was replaced is another one under the same name: events would come from the old one only. */
+  #followFolder(): void {
+    const inode = statSync(this.#path, { throwIfNoEntry: false })?.ino;
+    if (inode !== this.#watchedInode) this.#unwatch();
+    this.#watchedInode = inode;
+    this.#watch();
   }
 
   #unwatch(): void {

@@ -3,8 +3,9 @@ import { safeParse } from 'secure-json-parse';
 import { AppError } from '../common/app-error.ts';
 import { isRecord } from '../common/json.ts';
 
-export const MAX_BODY_BYTES = 64 * 1024;
-export const MAX_DEPTH = 32;
+const MAX_BODY_BYTES = 64 * 1024;
+const MAX_DEPTH = 32;
+const MAX_VALUES = 4_096;
 const READ_TIMEOUT_MS = 10_000;
 
 export interface BodyOptions {
@@ -22,7 +23,8 @@ export async function readJsonObject(
 ): Promise<Record<string, unknown>> {
   const text = await readText(request, options);
   if (text === '') return {};
-  if (exceedsDepth(text)) throw malformed('is nested too deeply');
+  const problem = shapeProblem(text);
+  if (problem !== undefined) throw malformed(problem);
   const parsed: unknown = safeParse(text);
   if (parsed === undefined) throw malformed('is not valid JSON');
   // safeParse answers null both for the text "null" and for keys that would reach a prototype
@@ -96,9 +98,10 @@ function readBytes({ raw }: FastifyRequest): Promise<Buffer> {
   });
 }
 
-/** Counts brackets outside of strings, so that no recursive reader ever meets a deep document. */
-export function exceedsDepth(text: string): boolean {
+/** Counts brackets and commas outside of strings, so that no reader meets a document that is costly to walk. */
+function shapeProblem(text: string): string | undefined {
   let depth = 0;
+  let values = 0;
   let inString = false;
   for (let index = 0; index < text.length; index += 1) {
     const character = text.charCodeAt(index);
@@ -106,11 +109,13 @@ export function exceedsDepth(text: string): boolean {
       if (character === BACKSLASH) index += 1;
       else if (character === QUOTE) inString = false;
     } else if (character === QUOTE) inString = true;
-    else if (OPENING.has(character)) depth += 1;
-    else if (CLOSING.has(character)) depth -= 1;
-    if (depth > MAX_DEPTH) return true;
+    else {
+      depth += DEPTH_CHANGE[character] ?? 0;
+      if (character === COMMA) values += 1;
+    }
+    if (depth > MAX_DEPTH) return 'is nested too deeply';
   }
-  return false;
+  return values > MAX_VALUES ? 'holds too many values' : undefined;
 }
 
 /** I-JSON (RFC 7493): what readers agree about. Neither 1e999 nor half a surrogate pair survives being written again. */
@@ -123,5 +128,5 @@ function isInteroperable(value: unknown): boolean {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const OPENING = new Set([0x5b, 0x7b]);
-const CLOSING = new Set([0x5d, 0x7d]);
+const COMMA = 0x2c;
+const DEPTH_CHANGE: Readonly<Record<number, number>> = { 0x5b: 1, 0x7b: 1, 0x5d: -1, 0x7d: -1 };

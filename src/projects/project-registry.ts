@@ -84,9 +84,12 @@ export class ProjectRegistry {
       .replace(/[^a-z0-9.-]/g, '-')
       .replace(/[^a-z0-9]+$/, '');
     const taken = new Set(this.#directory.list('Project').map(({ name }) => name));
-    const keys = new Set([...this.#snapshot.projectsById.values()].map(({ keyRef }) => keyRef.name));
+    const keys = new Set([
+      ...[...this.#snapshot.projectsById.values()].map(({ keyRef }) => keyRef.name),
+      ...this.#directory.list('Secret').map((secret) => secret.name),
+    ]);
     let name = base;
-    // nor may its key be another project's
+    // nor may its key be put where another is
     for (let number = 2; taken.has(name) || keys.has(`${name}-key`); number += 1) name = `${base}-${number}`;
     return name;
   }

@@ -103,7 +103,7 @@ function readAll<T>(
 ): T[] {
   const values: T[] = [];
   for (const manifest of manifests) {
-    const result = read(manifest);
+    const result = attempt(manifest, read);
     if (!result.ok) {
       const found = result.details.map(({ path, message }) => ({
         source: manifest.source,
@@ -117,6 +117,15 @@ function readAll<T>(
     if (value !== undefined) values.push(value);
   }
   return values;
+}
+
+/** No single manifest stops the others, not even one that cannot be walked. */
+function attempt<T>(manifest: Manifest, read: (manifest: Manifest) => Checked<T>): Checked<T> {
+  try {
+    return read(manifest);
+  } catch {
+    return { ok: false, details: [{ path: '/', message: 'cannot be checked: is it nested too deeply?' }] };
+  }
 }
 
 /** Suspending must not wait until a manifest is mended. */

@@ -2,8 +2,8 @@ import { Agent, request } from 'undici';
 import { AppError } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
 import { isRecord } from '../common/json.ts';
+import { readLimited } from '../common/read-limited.ts';
 import type { ProjectKey } from '../vault/project-key.ts';
-import { readLimited } from './read-limited.ts';
 import { type Grant, type MintRequest, RealtimeProvider } from './realtime-provider.ts';
 
 /** Below the lease of an opening session, so that a late answer is the exception. */
@@ -43,7 +43,10 @@ export class OpenAiProvider extends RealtimeProvider {
     const answer = await this.#post(key, mint.baseUrl, mintBody(mint), signal);
     if (answer.status !== 200) throw refusal(answer, this.#clock.now());
     const grant = readGrant(answer.text, mint);
-    if (answer.text.includes(key.reveal())) throw providerError('answered with the key itself');
+    // As parsed: escapes in the text would hide it.
+    if (JSON.stringify(grant).includes(JSON.stringify(key.reveal()).slice(1, -1))) {
+      throw providerError('answered with the key itself');
+    }
     const latest = Math.floor(this.#clock.now() / 1000) + mint.ttlSeconds + MAX_SKEW_S;
     if (grant.expiresAt > latest) throw providerError('answered with a credential that lives too long');
     return grant;

@@ -2,6 +2,7 @@ import { auditEntry } from '../audit/audit-entry.ts';
 import type { AuditOrigin } from '../audit/audit-event.ts';
 import type { Caller } from '../auth/caller.ts';
 import { AppError, type LimitState, unavailable } from '../common/app-error.ts';
+import { TooBusyError } from '../common/batcher.ts';
 import type { Clock } from '../common/clock.ts';
 import { newLeaseToken, newSessionId } from '../common/ids.ts';
 import type { Installation } from '../database/installation.ts';
@@ -76,9 +77,12 @@ export class SessionOpener {
         ? undefined
         : new Idempotency(idempotencyScope(options), idempotencyKey, body);
     const made = { sessionId: newSessionId(this.#clock.now()), leaseToken: newLeaseToken(), idempotency };
-    const reserved = await this.#store.reserve(
-      reservationOf({ caller, request, origin, ...made }, this.#installation),
-    );
+    const reservation = reservationOf({ caller, request, origin, ...made }, this.#installation);
+    const reserved = await this.#store.reserve(reservation).catch((error: unknown) => {
+      // The answer may be lost and the slot taken all the same.
+      if (!(error instanceof TooBusyError)) void this.#free({ options, ...made, minted: false }, error);
+      throw error;
+    });
     if (reserved.limit !== undefined) options.onCounted(reserved.limit);
     if (reserved.verdict === 'replay' && idempotency !== undefined && reserved.sealedAnswer !== undefined) {
       return { answer: idempotency.open(reserved.sealedAnswer), replayed: true };
@@ -161,17 +165,18 @@ export class SessionOpener {
     );
   }
 
-  /** Frees the slot in the same breath. When even that fails, the lease of an opening session soon lapses. */
-  async #free({ options, sessionId, minted }: Opening, error: unknown): Promise<void> {
+  /** Frees the slot in the same breath, or as soon as the database answers again. */
+  async #free(
+    { options, sessionId, minted }: Pick<Opening, 'options' | 'sessionId' | 'minted'>,
+    error: unknown,
+  ): Promise<void> {
     const code = options.gone.aborted ? 'client_closed' : error instanceof AppError ? error.code : 'internal';
-    await this.#store
-      .end({
-        session_id: sessionId,
-        state: 'failed',
-        keep_quota: minted,
-        event: auditEntry('session_error', options.origin, { code }, { outcome: 'failure' }),
-      })
-      .catch(() => undefined);
+    await this.#store.endEventually({
+      session_id: sessionId,
+      state: 'failed',
+      keep_quota: minted,
+      event: auditEntry('session_error', options.origin, { code }, { outcome: 'failure' }),
+    });
   }
 }
 

@@ -103,6 +103,7 @@ export class SessionStore {
   readonly #reservations: Batcher<Reservation, ReservationAnswer>;
   readonly #activations: Batcher<Activation, boolean>;
   readonly #ends: Batcher<End, boolean>;
+  readonly #unanswered = new Map<string, End>();
 
   constructor(database: Database, clock: Clock, onAudited: (entries: AuditEntry[]) => void) {
     this.#database = database;
@@ -128,6 +129,25 @@ export class SessionStore {
   /** False when the session held no slot any more. */
   end(end: End): Promise<boolean> {
     return this.#ends.submit(end);
+  }
+
+  /**
+   * Ends a session, now or as soon as the database answers again. For one that nobody will hear of: after a lost
+   * answer it may hold a slot, even as an active one, for all that is known here.
+   */
+  async endEventually(end: End): Promise<void> {
+    try {
+      await this.end(end);
+    } catch {
+      if (this.#unanswered.size < MAX_UNANSWERED) this.#unanswered.set(end.session_id, end);
+    }
+  }
+
+  /** Tries again to end what could not be ended. */
+  async retryEnds(): Promise<void> {
+    const ends = [...this.#unanswered.values()];
+    this.#unanswered.clear();
+    await Promise.all(ends.map((end) => this.endEventually(end)));
   }
 
   async #reserveBatch(chain: string | undefined, items: Reservation[]): Promise<ReservationAnswer[]> {

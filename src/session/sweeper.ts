@@ -79,6 +79,7 @@ export class Sweeper {
 
   async #tick(): Promise<void> {
     try {
+      await this.#store.retryEnds();
       await this.expire();
       if (this.#clock.monotonic() - this.#retainedAt >= RETENTION_TICK_MS) {
         this.#retainedAt = this.#clock.monotonic();

@@ -25,8 +25,12 @@ export class SessionGauge {
   /** Resolves also while the database is away: the figures are then the last ones known. */
   async refresh(): Promise<void> {
     if (this.#clock.monotonic() - this.#askedAt < FRESH_MS) return this.#asking;
-    this.#askedAt = this.#clock.monotonic();
-    this.#asking = this.#ask().catch(() => undefined);
+    this.#asking ??= this.#ask()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#askedAt = this.#clock.monotonic();
+        this.#asking = undefined;
+      });
     return this.#asking;
   }
 

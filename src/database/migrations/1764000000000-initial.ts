@@ -230,7 +230,8 @@ const SESSIONS = `
   BEGIN
     SELECT started_at, used INTO v_started, v_used FROM limit_windows
       WHERE scope = p_window->>'scope' AND subject = p_window->>'subject' FOR UPDATE;
-    IF v_started IS NULL OR v_started + v_length <= p_now THEN
+    -- a start in the future is one of before the clock was set back
+    IF v_started IS NULL OR v_started + v_length <= p_now OR v_started > p_now THEN
       v_started := p_now;
       v_used := 0;
     END IF;
@@ -267,6 +268,10 @@ const SESSIONS = `
     v_quota_month date;
     v_quota_used bigint;
   BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+      RAISE EXCEPTION 'sessions are counted under read committed only: an older snapshot would overlook some'
+        USING ERRCODE = 'invalid_transaction_state';
+    END IF;
     SELECT array_agg(DISTINCT value->>'project_hash' ORDER BY value->>'project_hash') INTO v_projects
       FROM jsonb_array_elements(p_requests);
     FOREACH v_project IN ARRAY v_projects LOOP

@@ -83,6 +83,7 @@ describe('the start in production', () => {
     ['role that may update one column', (role) => [`GRANT UPDATE (ip) ON audit_events TO ${role}`]],
     ['role that may delete', (role) => [`GRANT DELETE ON audit_events TO ${role}`]],
     ['role that may truncate', (role) => [`GRANT TRUNCATE ON audit_events TO ${role}`]],
+    ['owner of the database', (role) => [`ALTER DATABASE ${database.name} OWNER TO ${role}`]],
     ['role that may add triggers', (role) => [`GRANT TRIGGER ON audit_events TO ${role}`]],
   ])('is refused with 78 for a %s, who could change audit rows', async (_what, grants) => {
     const role = `test_${randomBytes(6).toString('hex')}`;
@@ -99,6 +100,7 @@ describe('the start in production', () => {
       ]);
       expect(stderr).not.toContain(PASSWORD);
     } finally {
+      await database.query(`ALTER DATABASE ${database.name} OWNER TO ${OWNER}`);
       await database.query(`DROP OWNED BY ${role}`);
       await database.query(`DROP ROLE ${role}`);
     }

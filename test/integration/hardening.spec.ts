@@ -54,13 +54,14 @@ describe('a service under attack', () => {
   });
 
   it('goes on serving while it is migrated again and again', async () => {
+    const migrated = new AbortController();
     const migrations = Promise.all(
       Array.from({ length: 4 }, () => runProgram(['migrate'], stack.environment)),
-    );
-    let migrating = true;
-    void migrations.then(() => (migrating = false));
+    ).finally(() => {
+      migrated.abort();
+    });
     const statuses = new Set<number>();
-    while (migrating) {
+    while (!migrated.signal.aborted) {
       const { status, json } = await stack.request('/session', { body: { project_id: PROJECT } });
       statuses.add(status);
       if (status === 200) await stack.admin(`/sessions/${String(json.session_id)}`, { method: 'DELETE' });

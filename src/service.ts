@@ -13,6 +13,7 @@ import { AppErrorFilter } from './http/app-error.filter.ts';
 import { createFastify } from './http/fastify.ts';
 import { RouteTable } from './http/route-table.ts';
 import { DatabaseLink } from './database/database-link.ts';
+import type { Platform } from './platform.module.ts';
 import { ProjectRegistry } from './projects/project-registry.ts';
 import { RealtimeProvider } from './providers/realtime-provider.ts';
 import { Suspension } from './session/suspension.ts';
@@ -141,15 +142,7 @@ async function stopParts(
   await parts.ops.close();
 }
 
-interface AppOptions {
-  settings: Settings;
-  log: Log;
-  clock: Clock;
-  database: Database;
-  installation: Installation;
-  directory: ManifestDirectory;
-  routes: RouteTable;
-}
+type AppOptions = Platform & { routes: RouteTable };
 
 async function createApp(options: AppOptions): Promise<NestFastifyApplication> {
   const { settings, log, clock, routes } = options;

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import Type, { type TSchema } from 'typebox';
 
 /** The model of a session that names none, in a project that lists none. */
 export const DEFAULT_MODEL = 'gpt-realtime-2.1';
@@ -89,19 +89,22 @@ export const ProjectSpec = Type.Object(
 );
 export type ProjectSpec = Type.Static<typeof ProjectSpec>;
 
-const metadata = Type.Object({ name: Type.String({ pattern: name }) }, { additionalProperties: true });
+/** A kind's whole document around its spec. */
+function manifestOf<const Kind extends string, Spec extends TSchema>(kind: Kind, spec: Spec) {
+  return Type.Object(
+    {
+      apiVersion: Type.Optional(Type.String()),
+      kind: Type.Literal(kind),
+      metadata: Type.Object({ name: Type.String({ pattern: name }) }, { additionalProperties: true }),
+      spec,
+      // written by the operator; ignored when a copied manifest carries it
+      status: Type.Optional(Type.Unknown()),
+    },
+    closed,
+  );
+}
 
-export const ProjectManifest = Type.Object(
-  {
-    apiVersion: Type.Optional(Type.String()),
-    kind: Type.Literal('Project'),
-    metadata,
-    spec: ProjectSpec,
-    // written by the operator; ignored when a copied manifest carries it
-    status: Type.Optional(Type.Unknown()),
-  },
-  closed,
-);
+export const ProjectManifest = manifestOf('Project', ProjectSpec);
 
 export const ClientSpec = Type.Object(
   {
@@ -125,13 +128,4 @@ export const ClientSpec = Type.Object(
 );
 export type ClientSpec = Type.Static<typeof ClientSpec>;
 
-export const ClientManifest = Type.Object(
-  {
-    apiVersion: Type.Optional(Type.String()),
-    kind: Type.Literal('Client'),
-    metadata,
-    spec: ClientSpec,
-    status: Type.Optional(Type.Unknown()),
-  },
-  closed,
-);
+export const ClientManifest = manifestOf('Client', ClientSpec);

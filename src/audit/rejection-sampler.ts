@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
+import { limitedAddress } from '../http/address.ts';
 import { auditEntry } from './audit-entry.ts';
 import type { AuditLog } from './audit-log.ts';
 
@@ -97,10 +98,10 @@ export class RejectionSampler {
 }
 
 /** The /24 of an IPv4 address, the /64 of an IPv6 one. */
-export function networkOf(address: string): string {
+function networkOf(address: string): string {
   if (!ipaddr.isValid(address)) return OTHER_SOURCES;
   const parsed = ipaddr.process(address);
   return parsed instanceof ipaddr.IPv6
-    ? `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString()}/64`
+    ? limitedAddress(parsed.toString())
     : `${ipaddr.IPv4.networkAddressFromCIDR(`${parsed.toString()}/24`).toString()}/24`;
 }

@@ -33,9 +33,17 @@ export function credentialsOf<K extends Credentials['kind']>(
   return credentials as Extract<Credentials, { kind: K }>;
 }
 
+/** A request as the audit names it. */
+export function originOf(
+  { context: { address, requestId, traceId } }: FastifyRequest,
+  actor: string | null,
+  actorKind: AuditOrigin['actorKind'],
+): AuditOrigin & { ip: string } {
+  return { actor, actorKind, ip: address, requestId, traceId };
+}
+
 /** An admin's request as the audit names it. */
 export function adminOrigin(request: FastifyRequest): AuditOrigin {
   const { fingerprint } = credentialsOf(request, 'admin');
-  const { address, requestId, traceId } = request.context;
-  return { actor: fingerprint, actorKind: 'admin', ip: address, requestId, traceId };
+  return originOf(request, fingerprint, 'admin');
 }

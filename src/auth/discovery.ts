@@ -1,4 +1,5 @@
 import { isRecord } from '../common/json.ts';
+import { withoutTrailingSlash } from '../common/url.ts';
 import type { IssuerSettings } from '../config/settings.ts';
 import type { Fetch } from './issuer-http.ts';
 
@@ -9,7 +10,7 @@ export async function discoverJwksUri(
   timeoutMs: number,
 ): Promise<URL> {
   if (issuer.jwksUri !== undefined) return new URL(issuer.jwksUri);
-  const address = `${issuer.issuer.replace(/\/+$/, '')}/.well-known/openid-configuration`;
+  const address = `${withoutTrailingSlash(issuer.issuer)}/.well-known/openid-configuration`;
   const answer = await fetchOfIssuer(address, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' });
   const document: unknown = await answer.json();
   const found = isRecord(document) ? document : {};

@@ -17,7 +17,7 @@ import type { IssuerSettings } from '../config/settings.ts';
 import { discoverJwksUri } from './discovery.ts';
 import { issuerFetch } from './issuer-http.ts';
 
-export const OWN_ISSUER = 'vestibule';
+const OWN_ISSUER = 'vestibule';
 export const MAX_TOKEN_TTL_S = 24 * 60 * 60;
 const SKEW_S = 30;
 const MAX_TOKEN_LENGTH = 8_192;

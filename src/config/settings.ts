@@ -2,11 +2,12 @@ import ipaddr from 'ipaddr.js';
 import Type from 'typebox';
 import { checker } from '../common/schema.ts';
 import { SecretString } from '../common/secret-string.ts';
+import { withoutTrailingSlash } from '../common/url.ts';
 import { integer, list, oneOf, optional, required, type Setting, SettingProblem, url } from './setting.ts';
 
 export const MIN_SECRET_LENGTH = 32;
 
-export const ASYMMETRIC_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
+const ASYMMETRIC_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
 
 const Issuer = Type.Object(
   {
@@ -158,7 +159,7 @@ export const declarations = {
     env: 'VESTIBULE_PROVIDER_URLS',
     doc: 'The only provider base URLs that a Project may name, comma separated. A project that a deposit creates gets the first.',
     defaultDoc: '`https://api.openai.com/v1` (and loopback, outside production)',
-    parse: (text) => list(url('https:', 'http:'))(text).map((item) => item.replace(/\/+$/, '')),
+    parse: (text) => list(url('https:', 'http:'))(text).map(withoutTrailingSlash),
   }),
   adminKeys: optional({
     env: 'VESTIBULE_ADMIN_KEY',

@@ -8,6 +8,12 @@ const closed = { additionalProperties: false };
 const name = '^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$';
 /** Model and voice names as providers write them. */
 export const TERM = '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$';
+const TERM_PATTERN = new RegExp(TERM);
+
+export function isTerm(text: string): boolean {
+  return TERM_PATTERN.test(text);
+}
+
 export const PROJECT_ID = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$';
 
 export const Limits = Type.Object(
@@ -19,7 +25,8 @@ export const Limits = Type.Object(
   { ...closed, default: {} },
 );
 
-export const MaxConcurrent = Type.Integer({ minimum: 1, maximum: 1_000_000 });
+const slots = { minimum: 1, maximum: 1_000_000 };
+const MaxConcurrent = Type.Integer(slots);
 
 const Access = Type.Object(
   {
@@ -42,7 +49,7 @@ const Access = Type.Object(
 
 const Session = Type.Object(
   {
-    maxConcurrent: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 5 }),
+    maxConcurrent: Type.Integer({ ...slots, default: 5 }),
     secretTtlSeconds: Type.Integer({ minimum: 10, maximum: 7_200, default: 60 }),
     leaseSeconds: Type.Integer({ minimum: 15, maximum: 7_200, default: 120 }),
     maxDurationSeconds: Type.Integer({ minimum: 30, maximum: 86_400, default: 3_600 }),

@@ -1,3 +1,4 @@
+import { withoutTrailingSlash } from '../common/url.ts';
 import type { Settings } from '../config/load-settings.ts';
 import { DEFAULT_BASE_URL } from './project-schema.ts';
 
@@ -12,7 +13,7 @@ export function providerUrlPolicy(settings: Settings): { allowed: (url: string) 
       if (!URL.canParse(url)) return false;
       const { username, password, search, hash, hostname } = new URL(url);
       if (username !== '' || password !== '' || search !== '' || hash !== '') return false;
-      if (listed.includes(url.replace(/\/+$/, ''))) return true;
+      if (listed.includes(withoutTrailingSlash(url))) return true;
       return settings.providerUrls === undefined && !settings.production && LOOPBACK.has(hostname);
     },
     first: listed[0] ?? DEFAULT_BASE_URL,

@@ -6,9 +6,9 @@ import {
   ClientManifest,
   type ClientSpec,
   DEFAULT_MODEL,
+  isTerm,
   ProjectManifest,
   type ProjectSpec,
-  TERM,
 } from './project-schema.ts';
 
 /** A project as configured, defaults filled in. */
@@ -97,7 +97,7 @@ function projectRules(spec: ProjectSpec, baseUrlAllowed: (url: string) => boolea
   if (voice !== undefined && session.voices.length > 0 && !session.voices.includes(voice)) {
     details.push({ path: '/spec/session/defaults/voice', message: 'must be one of voices' });
   }
-  if (Object.keys(session.modelAliases ?? {}).some((alias) => !new RegExp(TERM).test(alias))) {
+  if (Object.keys(session.modelAliases ?? {}).some((alias) => !isTerm(alias))) {
     details.push({ path: '/spec/session/modelAliases', message: 'has a key that is no model name' });
   }
   return details;

@@ -3,6 +3,7 @@ import { AppError } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
 import { isRecord } from '../common/json.ts';
 import { readLimited } from '../common/read-limited.ts';
+import { withoutTrailingSlash } from '../common/url.ts';
 import type { ProjectKey } from '../vault/project-key.ts';
 import { type Grant, type MintRequest, RealtimeProvider } from './realtime-provider.ts';
 
@@ -71,7 +72,7 @@ export class OpenAiProvider extends RealtimeProvider {
   async #post(key: ProjectKey, baseUrl: string, body: unknown, signal: AbortSignal): Promise<Answer> {
     const deadline = AbortSignal.timeout(DEADLINE_MS);
     try {
-      const response = await request(`${baseUrl.replace(/\/+$/, '')}/realtime/client_secrets`, {
+      const response = await request(`${withoutTrailingSlash(baseUrl)}/realtime/client_secrets`, {
         method: 'POST',
         dispatcher: this.#agent,
         headers: { authorization: `Bearer ${key.reveal()}`, 'content-type': 'application/json' },
@@ -114,7 +115,7 @@ function readGrant(text: string, { baseUrl, model }: MintRequest): Grant {
     throw providerError('answered without a valid expires_at');
   }
   if (!isRecord(session)) throw providerError('answered without a session');
-  const base = baseUrl.replace(/\/+$/, '');
+  const base = withoutTrailingSlash(baseUrl);
   return {
     value,
     expiresAt,

@@ -2,7 +2,7 @@ import Type from 'typebox';
 import { AppError, type ErrorDetail, invalidRequest } from '../common/app-error.ts';
 import { isRecord } from '../common/json.ts';
 import { requestChecker } from '../common/schema.ts';
-import { PROJECT_ID, TERM } from '../projects/project-schema.ts';
+import { isTerm, PROJECT_ID, TERM } from '../projects/project-schema.ts';
 import type { Project } from '../projects/resource.ts';
 
 const MAX_INSTRUCTIONS = 32_768;
@@ -183,7 +183,7 @@ export function grantedVoice(asked: string | undefined, session: Record<string, 
   const { audio } = session;
   const output = isRecord(audio) ? audio['output'] : undefined;
   const voice = isRecord(output) ? output['voice'] : undefined;
-  return typeof voice === 'string' && new RegExp(TERM).test(voice) ? voice : null;
+  return typeof voice === 'string' && isTerm(voice) ? voice : null;
 }
 
 const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;

@@ -1,8 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { AuditOrigin } from '../audit/audit-event.ts';
 import type { RejectionSampler } from '../audit/rejection-sampler.ts';
-import { type Caller, type Principal, resolveCaller, withKey } from '../auth/caller.ts';
-import { credentialsOf } from '../auth/credentials.ts';
+import { type Principal, resolveCaller, withKey } from '../auth/caller.ts';
+import { credentialsOf, originOf } from '../auth/credentials.ts';
 import { Unauthorized } from '../auth/unauthorized.ts';
 import { unavailable } from '../common/app-error.ts';
 import { readJsonObject } from '../http/json-body.ts';
@@ -42,7 +41,7 @@ export class SessionEndpoint {
       const opened = await this.#opener.open({
         caller,
         request: asked,
-        origin: originOf(request, caller),
+        origin: originOf(request, caller.client?.clientId ?? null, caller.client ? 'client' : 'project'),
         idempotencyKey,
         body: [request.routeOptions.url, body],
         gone,
@@ -74,17 +73,6 @@ export class SessionEndpoint {
       throw error;
     }
   }
-}
-
-function originOf(request: FastifyRequest, { client }: Caller): AuditOrigin & { ip: string } {
-  const { address, requestId, traceId } = request.context;
-  return {
-    actor: client?.clientId ?? null,
-    actorKind: client === undefined ? 'project' : 'client',
-    ip: address,
-    requestId,
-    traceId,
-  };
 }
 
 /** Aborted when the connection closes before the answer is out. */

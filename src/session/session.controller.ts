@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Access } from '../auth/access.ts';
-import { adminOrigin, credentialsOf } from '../auth/credentials.ts';
+import { adminOrigin, credentialsOf, originOf } from '../auth/credentials.ts';
 import { AppError } from '../common/app-error.ts';
 import { readJsonObject } from '../http/json-body.ts';
 import { CLIENT_SECRETS_PATH, headerOf } from '../http/request-context.ts';
@@ -105,10 +105,9 @@ function holderOf(request: FastifyRequest, leaseTokenInBody?: string): LeaseHold
   if (leaseToken === undefined) {
     throw new AppError('unauthorized', 'This route needs the session’s lease token as a Bearer token.');
   }
-  const { address, requestId, traceId } = request.context;
   return {
     by: 'lease',
     leaseToken,
-    origin: { actor: null, actorKind: 'project', ip: address, requestId, traceId },
+    origin: originOf(request, null, 'project'),
   };
 }

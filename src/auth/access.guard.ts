@@ -6,6 +6,7 @@ import { AppError } from '../common/app-error.ts';
 import { headerOf } from '../http/request-context.ts';
 import { ACCESS_METADATA, type AccessRule } from './access.ts';
 import type { AdminKeys } from './admin-keys.ts';
+import { traced } from '../telemetry/tracing.ts';
 import { bearerToken, type Credentials } from './credentials.ts';
 import type { JwtGuard } from './jwt.guard.ts';
 import type { VerifiedToken } from './token-verifier.ts';
@@ -41,7 +42,7 @@ export class AccessGuard implements CanActivate {
       case 'public':
         return { kind: 'public' };
       case 'caller':
-        return { kind: 'caller', token: await this.#token(request, context) };
+        return { kind: 'caller', token: await traced('authenticate', () => this.#token(request, context)) };
       case 'lease':
         return headerOf(request, 'x-admin-api-key') === undefined ? lease(request) : this.#admin(request);
       case 'admin':

@@ -35,11 +35,11 @@ export function credentialsOf<K extends Credentials['kind']>(
 
 /** A request as the audit names it. */
 export function originOf(
-  { context: { address, requestId, traceId } }: FastifyRequest,
+  { context: { address, requestId, span } }: FastifyRequest,
   actor: string | null,
   actorKind: AuditOrigin['actorKind'],
 ): AuditOrigin & { ip: string } {
-  return { actor, actorKind, ip: address, requestId, traceId };
+  return { actor, actorKind, ip: address, requestId, traceId: span.traceId };
 }
 
 /** An admin's request as the audit names it. */

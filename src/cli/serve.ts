@@ -3,8 +3,9 @@ import { withGeneratedSecrets } from '../config/generated-secrets.ts';
 import type { SecretString } from '../common/secret-string.ts';
 import { type Environment, loadSettings, SettingsError } from '../config/load-settings.ts';
 import { databaseUrls } from '../database/database-urls.ts';
-import { type Service, startService } from '../service.ts';
+import type { Service } from '../service.ts';
 import { createLog } from '../telemetry/log.ts';
+import { startTracing } from '../telemetry/start-tracing.ts';
 
 /** After this, a stop that hangs is cut short, so that nobody has to send SIGKILL. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -46,6 +47,10 @@ async function start(options: ServeOptions, closers: Closers): Promise<Serving> 
   const given = loadSettings(environment, 'serve');
   const settings = { ...(await withGeneratedSecrets(given)), ...(demoProviderUrl && { demoProviderUrl }) };
   const log = createLog(settings.logLevel);
+  const tracing = await startTracing(environment);
+  closers.push(async () => tracing?.stop());
+  // Only now, so that the SDK is there before anything that it could watch is loaded.
+  const { startService } = await import('../service.ts');
   const urls = await databaseUrls(settings, (message) => {
     log.info({ component: 'postgres' }, message);
   });

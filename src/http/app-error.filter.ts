@@ -27,7 +27,7 @@ export class AppErrorFilter implements ExceptionFilter {
     const error = this.#toAppError(thrown, request);
     request.context.errorCode = error.code;
     if (error.options.limitedBy !== undefined) request.context.limitedBy = error.options.limitedBy;
-    this.#log(error, request.context.requestId);
+    this.#log(error, request);
     if (reply.sent) return;
     const answer = errorAnswer(error, request.context.requestId, pathOf(request), this.#clock.now());
     if (answer.status === 401) request.context.allowOrigin = '*';
@@ -43,12 +43,13 @@ export class AppErrorFilter implements ExceptionFilter {
     return new AppError('internal', 'The service failed.', { cause: thrown });
   }
 
-  #log(error: AppError, requestId: string): void {
+  #log(error: AppError, { context: { requestId, span } }: FastifyRequest): void {
     const { cause } = error.options;
+    const request = { request_id: requestId, trace_id: span.traceId };
     if (error.code === 'internal') {
-      this.#logger.error({ err: cause, request_id: requestId }, 'a request met a defect');
+      this.#logger.error({ err: cause, ...request }, 'a request met a defect');
     } else if (cause !== undefined) {
-      this.#logger.warn({ err: cause, request_id: requestId, code: error.code }, error.message);
+      this.#logger.warn({ err: cause, ...request, code: error.code }, error.message);
     }
   }
 }

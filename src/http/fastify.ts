@@ -5,10 +5,11 @@ import { AppError } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
 import { newRequestId } from '../common/ids.ts';
 import type { Settings } from '../config/load-settings.ts';
+import { RequestSpan } from '../telemetry/request-span.ts';
 import { normalAddress, trustedProxy } from './address.ts';
 import { answerPreflight, EXPOSED_HEADERS, isClientRoute } from './cors.ts';
 import { errorAnswer, rateLimitHeaders } from './error-answer.ts';
-import { headerOf, pathOf, type RequestContext, traceIdOf } from './request-context.ts';
+import { headerOf, pathOf, type RequestContext } from './request-context.ts';
 import type { RouteTable } from './route-table.ts';
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
@@ -27,7 +28,7 @@ export interface FinishedRequest {
   route: string;
   status: number;
   milliseconds: number;
-  context: RequestContext | undefined;
+  context: RequestContext;
 }
 
 export interface HttpOptions {
@@ -39,9 +40,10 @@ export interface HttpOptions {
 
 /** Fastify under Nest, with what surrounds every request: ids, Host check, preflight, headers, limits of Node. */
 export function createFastify({ settings, clock, routes, onFinished }: HttpOptions): FastifyAdapter {
+  const isTrusted = trustedProxy(settings.trustProxy);
   const adapter = new FastifyAdapter({
     logger: false,
-    trustProxy: settings.trustProxy.length > 0 ? trustedProxy(settings.trustProxy) : false,
+    trustProxy: settings.trustProxy.length > 0 ? isTrusted : false,
     genReqId: () => newRequestId(clock.now()),
     requestIdHeader: false,
     exposeHeadRoutes: false,
@@ -87,7 +89,7 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
     request.context = {
       requestId: request.id,
       address: normalAddress(request.ip),
-      traceId: traceIdOf(headerOf(request, 'traceparent')),
+      span: startSpan(request, isTrusted),
       contentType: takeContentType(request),
     };
     // Fires once for every ending, also that of a client which does not wait for its answer.
@@ -106,7 +108,7 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
       request.context.errorCode = error.code;
       reply.status(error.status).send(errorAnswer(error, request.id, pathOf(request), clock.now()).body);
     } else if (!answerPreflight(request, reply, routes)) {
-      done();
+      request.context.span.run(done);
     }
   });
   let closing = false;
@@ -121,6 +123,16 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
     done(null, payload);
   });
   return adapter;
+}
+
+function startSpan(request: FastifyRequest, isTrusted: (address: string) => boolean): RequestSpan {
+  return new RequestSpan({
+    requestId: request.id,
+    method: request.method,
+    route: request.routeOptions.url ?? '',
+    traceparent: headerOf(request, 'traceparent'),
+    trusted: isTrusted(request.socket.remoteAddress ?? ''),
+  });
 }
 
 function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {

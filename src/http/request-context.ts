@@ -1,13 +1,13 @@
 import type { FastifyRequest } from 'fastify';
 import type { ErrorCode, LimitState } from '../common/app-error.ts';
+import type { RequestSpan } from '../telemetry/request-span.ts';
 
 /** What the service itself knows of a request, beside what the client sent. */
 export interface RequestContext {
   requestId: string;
   /** The client's address, as trusted proxies tell it; IPv4-mapped IPv6 as IPv4. */
   address: string;
-  /** The trace id of a valid W3C traceparent header. */
-  traceId: string | null;
+  span: RequestSpan;
   /** Kept from Fastify, which would judge it before anybody knows who sends the body. */
   contentType: string | undefined;
   /** The limit to report in the X-RateLimit headers. */
@@ -24,14 +24,6 @@ declare module 'fastify' {
   interface FastifyRequest {
     context: RequestContext;
   }
-}
-
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/;
-const NO_TRACE = '0'.repeat(32);
-
-export function traceIdOf(header: string | string[] | undefined): string | null {
-  const traceId = typeof header === 'string' ? TRACEPARENT.exec(header)?.[1] : undefined;
-  return traceId === undefined || traceId === NO_TRACE ? null : traceId;
 }
 
 /** The route's template, which has one spelling where a URL has many; without a route the path as it was sent. */

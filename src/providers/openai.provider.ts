@@ -1,9 +1,11 @@
+import { SpanKind, trace } from '@opentelemetry/api';
 import { Agent, request } from 'undici';
 import { AppError } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
 import { isRecord } from '../common/json.ts';
 import { readLimited } from '../common/read-limited.ts';
 import { withoutTrailingSlash } from '../common/url.ts';
+import { traced } from '../telemetry/tracing.ts';
 import type { ProjectKey } from '../vault/project-key.ts';
 import { type Grant, type MintRequest, RealtimeProvider } from './realtime-provider.ts';
 
@@ -26,6 +28,7 @@ interface Answer {
 /** OpenAI's GA Realtime API, `POST {baseUrl}/realtime/client_secrets`. */
 export class OpenAiProvider extends RealtimeProvider {
   readonly #clock: Clock;
+  readonly #onAnswered: (seconds: number) => void;
   readonly #agent = new Agent({
     connections: CONNECTIONS,
     pipelining: 1,
@@ -35,13 +38,32 @@ export class OpenAiProvider extends RealtimeProvider {
     maxHeaderSize: 16 * 1024,
   });
 
-  constructor(clock: Clock) {
+  /** `onAnswered` is told how many seconds each request took, whatever became of it. */
+  constructor(clock: Clock, onAnswered: (seconds: number) => void) {
     super();
     this.#clock = clock;
+    this.#onAnswered = onAnswered;
   }
 
   override async mint(key: ProjectKey, mint: MintRequest, signal: AbortSignal): Promise<Grant> {
-    const answer = await this.#post(key, mint.baseUrl, mintBody(mint), signal);
+    const authorization = await traced('key', () => bearer(key));
+    const { hostname, port } = new URL(mint.baseUrl);
+    const attributes = {
+      'http.request.method': 'POST',
+      'server.address': hostname,
+      ...(port !== '' && { 'server.port': Number(port) }),
+    };
+    const asked = (): Promise<Grant> => this.#mint(authorization, key, mint, signal);
+    return traced('mint', asked, { kind: SpanKind.CLIENT, attributes });
+  }
+
+  async #mint(
+    authorization: string,
+    key: ProjectKey,
+    mint: MintRequest,
+    signal: AbortSignal,
+  ): Promise<Grant> {
+    const answer = await this.#post(authorization, mint.baseUrl, mintBody(mint), signal);
     if (answer.status !== 200) throw refusal(answer, this.#clock.now());
     const grant = readGrant(answer.text, mint);
     // As parsed: escapes in the text would hide it.
@@ -59,7 +81,7 @@ export class OpenAiProvider extends RealtimeProvider {
       expires_after: { anchor: 'created_at', seconds: SHORTEST_TTL_S },
       session: { type: 'realtime' },
     };
-    const answer = await this.#post(key, baseUrl, body, AbortSignal.timeout(DEADLINE_MS));
+    const answer = await this.#post(bearer(key), baseUrl, body, AbortSignal.timeout(DEADLINE_MS));
     if (answer.status === 200) return true;
     if (answer.status === 401 || answer.status === 403) return false;
     throw refusal(answer, this.#clock.now());
@@ -69,16 +91,18 @@ export class OpenAiProvider extends RealtimeProvider {
     await this.#agent.close();
   }
 
-  async #post(key: ProjectKey, baseUrl: string, body: unknown, signal: AbortSignal): Promise<Answer> {
+  async #post(authorization: string, baseUrl: string, body: unknown, signal: AbortSignal): Promise<Answer> {
+    const started = this.#clock.monotonic();
     const deadline = AbortSignal.timeout(DEADLINE_MS);
     try {
       const response = await request(`${withoutTrailingSlash(baseUrl)}/realtime/client_secrets`, {
         method: 'POST',
         dispatcher: this.#agent,
-        headers: { authorization: `Bearer ${key.reveal()}`, 'content-type': 'application/json' },
+        headers: { authorization, 'content-type': 'application/json' },
         body: JSON.stringify(body),
         signal: AbortSignal.any([signal, deadline]),
       });
+      trace.getActiveSpan()?.setAttribute('http.response.status_code', response.statusCode);
       const retryAfter = response.headers['retry-after'];
       return {
         status: response.statusCode,
@@ -87,8 +111,14 @@ export class OpenAiProvider extends RealtimeProvider {
       };
     } catch (error) {
       throw failure(error, deadline.aborted);
+    } finally {
+      this.#onAnswered((this.#clock.monotonic() - started) / 1000);
     }
   }
+}
+
+function bearer(key: ProjectKey): string {
+  return `Bearer ${key.reveal()}`;
 }
 
 function mintBody({ model, voice, instructions, ttlSeconds, session }: MintRequest): Record<string, unknown> {

@@ -10,6 +10,7 @@ import { limitedAddress } from '../http/address.ts';
 import type { ProjectRegistry } from '../projects/project-registry.ts';
 import { tokenKey } from '../projects/snapshot.ts';
 import type { Grant, RealtimeProvider } from '../providers/realtime-provider.ts';
+import { traced } from '../telemetry/tracing.ts';
 import { Idempotency } from './idempotency.ts';
 import { grantedVoice, type OpenRequest } from './open-request.ts';
 import { refusalOf } from './refusal.ts';
@@ -78,11 +79,13 @@ export class SessionOpener {
         : new Idempotency(idempotencyScope(options), idempotencyKey, body);
     const made = { sessionId: newSessionId(this.#clock.now()), leaseToken: newLeaseToken(), idempotency };
     const reservation = reservationOf({ caller, request, origin, ...made }, this.#installation);
-    const reserved = await this.#store.reserve(reservation).catch((error: unknown) => {
-      // The answer may be lost and the slot taken all the same.
-      if (!(error instanceof TooBusyError)) void this.#free({ options, ...made, minted: false }, error);
-      throw error;
-    });
+    const reserved = await traced('reserve', () => this.#store.reserve(reservation)).catch(
+      (error: unknown) => {
+        // The answer may be lost and the slot taken all the same.
+        if (!(error instanceof TooBusyError)) void this.#free({ options, ...made, minted: false }, error);
+        throw error;
+      },
+    );
     if (reserved.limit !== undefined) options.onCounted(reserved.limit);
     if (reserved.verdict === 'replay' && idempotency !== undefined && reserved.sealedAnswer !== undefined) {
       return { answer: idempotency.open(reserved.sealedAnswer), replayed: true };
@@ -91,7 +94,7 @@ export class SessionOpener {
     const opening = { options, ...made, reserved, reservedHere: this.#clock.monotonic(), minted: false };
     try {
       const grant = await this.#mint(opening);
-      const answer = await this.#activate(opening, grant);
+      const answer = await traced('activate', () => this.#activate(opening, grant));
       // Nobody reads the answer of a client that hangs up before it is out.
       gone.addEventListener('abort', () => void this.#free(opening, gone.reason), { once: true });
       return { answer, replayed: false };

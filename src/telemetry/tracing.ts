@@ -1,0 +1,32 @@
+import { type SpanOptions, SpanStatusCode, trace } from '@opentelemetry/api';
+import { AppError } from '../common/app-error.ts';
+import { VERSION } from '../common/version.ts';
+
+/** Spans cost next to nothing and go nowhere until `startTracing` has started the SDK. */
+export const tracer = trace.getTracer('vestibule', VERSION);
+
+/**
+ * Runs a step of a request as a span of its own, under the span that is active. A span tells names, counts and codes
+ * of ours: never a key, a token, a project id or anything that a client sent.
+ */
+export async function traced<T>(
+  name: string,
+  work: () => Promise<T> | T,
+  options: SpanOptions = {},
+): Promise<T> {
+  return tracer.startActiveSpan(name, options, async (span) => {
+    try {
+      return await work();
+    } catch (error) {
+      span.setAttribute('error.type', errorType(error));
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}
+
+function errorType(error: unknown): string {
+  return error instanceof AppError ? error.code : 'internal';
+}

@@ -23,7 +23,7 @@ import { Metrics } from './telemetry/metrics.ts';
 import { OpsServer } from './telemetry/ops-server.ts';
 import { Readiness } from './telemetry/readiness.ts';
 import { forgetRemoved } from './telemetry/forget-removed.ts';
-import { recordRequest } from './telemetry/record-request.ts';
+import { RequestRecorder } from './telemetry/record-request.ts';
 import { Vault } from './vault/vault.ts';
 
 /** Every request that began before a stop gets its answer within this time. */
@@ -146,12 +146,13 @@ type AppOptions = Platform & { routes: RouteTable };
 
 async function createApp(options: AppOptions): Promise<NestFastifyApplication> {
   const { settings, log, clock, routes } = options;
+  let recorder: RequestRecorder | undefined;
   const adapter = createFastify({
     settings,
     clock,
     routes,
     onFinished: (request) => {
-      recordRequest(request, log, () => app.get(Metrics, { strict: false }));
+      (recorder ??= app.get<RequestRecorder>(RequestRecorder, { strict: false })).record(request);
     },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(options), adapter, {

@@ -2,22 +2,29 @@ import type { Clock } from '../common/clock.ts';
 import { Batcher } from '../common/batcher.ts';
 import { newChainId } from '../common/ids.ts';
 import type { Database } from '../database/database.ts';
-import type { AuditEntry } from './audit-event.ts';
+import type { AuditEntry, AuditEventName } from './audit-event.ts';
 
 const APPEND = { name: 'audit_append', text: 'SELECT audit_append($1, $2)' };
 const MAX_BATCH = 200;
 const MAX_UNANSWERED = 2_000;
 
+/** Told of what a transaction committed, and in how many seconds. */
+export type Appended = (events: AuditEventName[], seconds: number) => void;
+
 /** Appends events that stand alone. Those that record a session's step travel in that step's own transaction. */
 export class AuditLog {
   readonly #batcher: Batcher<AuditEntry, undefined>;
 
-  constructor(database: Database, clock: Clock, onAppended: (entries: AuditEntry[]) => void) {
+  constructor(database: Database, clock: Clock, onAppended: Appended) {
     const chain = newChainId(clock.now());
     this.#batcher = new Batcher(
       async (entries) => {
+        const started = clock.monotonic();
         await database.query(APPEND, [chain, JSON.stringify(entries)]);
-        onAppended(entries);
+        onAppended(
+          entries.map(({ event }) => event),
+          (clock.monotonic() - started) / 1000,
+        );
         return entries.map(() => undefined);
       },
       { maxBatch: MAX_BATCH, maxUnanswered: MAX_UNANSWERED },

@@ -19,8 +19,8 @@ import { RejectionSampler } from './rejection-sampler.ts';
       AuditLog,
       [Database, Clock, Metrics],
       (database, clock, metrics) =>
-        new AuditLog(database, clock, (entries) => {
-          metrics.audited(entries);
+        new AuditLog(database, clock, (events, seconds) => {
+          metrics.audited(events, seconds);
         }),
     ),
     provide(

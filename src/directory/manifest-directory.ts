@@ -50,6 +50,7 @@ export class ManifestDirectory {
   #watchedInode: number | undefined;
   #settle: NodeJS.Timeout | undefined;
   #rescan: NodeJS.Timeout | undefined;
+  #scannedAt = Number.NEGATIVE_INFINITY;
 
   constructor(path: string, logger: Logger, clock: Clock) {
     this.#path = path;
@@ -99,6 +100,11 @@ export class ManifestDirectory {
       else problems.push({ source, field: '/metadata/name', message: `repeats the ${kind} of ${winner}` });
     }
     return problems;
+  }
+
+  /** By the monotonic clock, in ms: what is held is what the folder held then, or later. */
+  get currentAt(): number {
+    return this.#scannedAt;
   }
 
   /** Reads what changed since the last scan; resolves when listeners have been told. */
@@ -175,6 +181,12 @@ export class ManifestDirectory {
   }
 
   async #scan(): Promise<void> {
+    const startedAt = this.#clock.monotonic();
+    await this.#readFolder();
+    this.#scannedAt = startedAt;
+  }
+
+  async #readFolder(): Promise<void> {
     const touched = this.#touched;
     this.#touched = new Set();
     const names = (await readdir(this.#path)).filter((name) => MANIFEST_FILE.test(name));
@@ -221,7 +233,8 @@ export class ManifestDirectory {
     });
     if (found.size > MAX_FILE_BYTES) return failed(`is larger than ${MAX_FILE_BYTES} bytes`);
     try {
-      return { signature, bornAt, ...parseManifests(name, await readText(path), bornAt) };
+      const times = { bornAt, modifiedAt: Number(found.mtimeMs) };
+      return { signature, bornAt, ...parseManifests(name, await readText(path), times) };
     } catch {
       return failed('cannot be read');
     }

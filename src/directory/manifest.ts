@@ -7,6 +7,14 @@ export interface Manifest {
   source: string;
   /** Milliseconds since the epoch: `metadata.creationTimestamp`, else the file's birth. */
   createdAt: number;
+  /** Milliseconds since the epoch: when its file was last written. */
+  modifiedAt: number;
+}
+
+/** Milliseconds since the epoch. */
+export interface FileTimes {
+  bornAt: number;
+  modifiedAt: number;
 }
 
 /** What is wrong with a manifest: where, which field (JSON Pointer) and why; never a value from it. */

@@ -1,10 +1,14 @@
 import { parseManifests } from './parse-manifests.ts';
 
+const AT = { bornAt: 0, modifiedAt: 0 };
+
 const SECRET_TEXT = 'the-text-that-nobody-may-see';
 const names = (file: string, text: string): string[] =>
-  parseManifests(file, text, 0).manifests.map(({ kind, name, source }) => `${kind}/${name} of ${source}`);
+  parseManifests(file, text, AT).manifests.map(({ kind, name, source }) => `${kind}/${name} of ${source}`);
 const problems = (file: string, text: string): string[] =>
-  parseManifests(file, text, 0).problems.map(({ source, field, message }) => `${source} ${field} ${message}`);
+  parseManifests(file, text, AT).problems.map(
+    ({ source, field, message }) => `${source} ${field} ${message}`,
+  );
 
 describe('parsing a manifest file', () => {
   it.each([
@@ -37,7 +41,7 @@ describe('parsing a manifest file', () => {
     ],
   ])('reads %s', (_what, file, text, expected) => {
     expect(names(file, text)).toEqual(expected);
-    expect(parseManifests(file, text, 0)).toMatchObject({ problems: [], complete: true });
+    expect(parseManifests(file, text, AT)).toMatchObject({ problems: [], complete: true });
   });
 
   it.each([
@@ -93,7 +97,7 @@ describe('parsing a manifest file', () => {
     expect(first).toMatch(expected);
     expect(rest).toEqual([]);
     expect(first).not.toContain(SECRET_TEXT);
-    expect(parseManifests(file, text, 0).complete).toBe(false);
+    expect(parseManifests(file, text, AT).complete).toBe(false);
   });
 
   it('refuses a document that expands without bound', () => {
@@ -113,7 +117,8 @@ describe('parsing a manifest file', () => {
 
   it('takes the creation time of the metadata before that of the file', () => {
     const created = (metadata: string): number | undefined =>
-      parseManifests('a.yaml', `kind: Project\nmetadata: ${metadata}\n`, 42).manifests[0]?.createdAt;
+      parseManifests('a.yaml', `kind: Project\nmetadata: ${metadata}\n`, { bornAt: 42, modifiedAt: 43 })
+        .manifests[0]?.createdAt;
     expect(created('{name: a}')).toBe(42);
     expect(created('{name: a, creationTimestamp: not a time}')).toBe(42);
     expect(created('{name: a, creationTimestamp: "2026-01-01T00:00:00Z"}')).toBe(

@@ -2,6 +2,7 @@ import { parseAllDocuments } from 'yaml';
 import { isRecord } from '../common/json.ts';
 import {
   API_VERSIONS,
+  type FileTimes,
   isManifestKind,
   type Manifest,
   type ManifestKind,
@@ -19,7 +20,7 @@ export interface ParsedFile {
 }
 
 /** Parses a file of one or many documents. Parser messages are replaced by ours: theirs quote the file, keys and all. */
-export function parseManifests(file: string, text: string, bornAt: number): ParsedFile {
+export function parseManifests(file: string, text: string, times: FileTimes): ParsedFile {
   if (text.trim() === '') return { manifests: [], problems: [emptyFile(file)], complete: false };
   const documents = file.endsWith('.json') ? parseJson(file, text) : parseYaml(file, text);
   if ('problem' in documents) return { manifests: [], problems: [documents.problem], complete: false };
@@ -27,7 +28,7 @@ export function parseManifests(file: string, text: string, bornAt: number): Pars
   const result: ParsedFile = { manifests: [], problems: [], complete: true };
   items.forEach((item, index) => {
     const source = items.length > 1 ? `${file}#${index + 1}` : file;
-    const found = identify(item, source, bornAt);
+    const found = identify(item, source, times);
     if ('field' in found) {
       result.problems.push(found);
       result.complete = false;
@@ -77,7 +78,7 @@ function expandList(document: unknown): unknown[] {
   return [document];
 }
 
-function identify(document: unknown, source: string, bornAt: number): Manifest | ManifestProblem {
+function identify(document: unknown, source: string, times: FileTimes): Manifest | ManifestProblem {
   if (!isRecord(document)) return { source, field: '/', message: 'must be an object' };
   const { kind, metadata } = document;
   if (!isManifestKind(kind)) {
@@ -90,7 +91,8 @@ function identify(document: unknown, source: string, bornAt: number): Manifest |
   if (document['apiVersion'] !== undefined && document['apiVersion'] !== API_VERSIONS[kind]) {
     return { source, field: '/apiVersion', message: `must be ${API_VERSIONS[kind]}` };
   }
-  return { kind, name, document, source, createdAt: creationTime(metadata, bornAt) };
+  const { bornAt, modifiedAt } = times;
+  return { kind, name, document, source, createdAt: creationTime(metadata, bornAt), modifiedAt };
 }
 
 function creationTime(metadata: unknown, bornAt: number): number {

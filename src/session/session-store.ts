@@ -1,4 +1,5 @@
-import type { AuditEntry } from '../audit/audit-event.ts';
+import type { AuditEntry, AuditEventName } from '../audit/audit-event.ts';
+import type { Appended } from '../audit/audit-log.ts';
 import { Batcher } from '../common/batcher.ts';
 import type { Clock } from '../common/clock.ts';
 import { newChainId } from '../common/ids.ts';
@@ -99,14 +100,16 @@ const MAX_UNANSWERED = 2_000;
  */
 export class SessionStore {
   readonly #database: Database;
-  readonly #onAudited: (entries: AuditEntry[]) => void;
+  readonly #clock: Clock;
+  readonly #onAudited: Appended;
   readonly #reservations: Batcher<Reservation, ReservationAnswer>;
   readonly #activations: Batcher<Activation, boolean>;
   readonly #ends: Batcher<End, boolean>;
   readonly #unanswered = new Map<string, End>();
 
-  constructor(database: Database, clock: Clock, onAudited: (entries: AuditEntry[]) => void) {
+  constructor(database: Database, clock: Clock, onAudited: Appended) {
     this.#database = database;
+    this.#clock = clock;
     this.#onAudited = onAudited;
     const [reserving, activating, ending] = [1, 2, 3].map(() => newChainId(clock.now()));
     const limits = { maxBatch: MAX_BATCH, maxUnanswered: MAX_UNANSWERED };
@@ -151,12 +154,17 @@ export class SessionStore {
   }
 
   async #reserveBatch(chain: string | undefined, items: Reservation[]): Promise<ReservationAnswer[]> {
+    const started = this.#clock.monotonic();
     const rows = await this.#database.query<ReservationRow>(RESERVE, [chain, JSON.stringify(items)]);
     const answers: ReservationAnswer[] = [];
-    for (const row of rows) answers[row.ordinal - 1] = toAnswer(row);
-    this.#onAudited(
-      items.filter((_, index) => answers[index]?.verdict === 'reserved').map(({ event }) => event),
-    );
+    const audited: AuditEventName[] = [];
+    for (const row of rows) {
+      if (row.ordinal === 0)
+        audited.push(...new Array<'session_expired'>(row.active_sessions).fill('session_expired'));
+      else answers[row.ordinal - 1] = toAnswer(row);
+    }
+    for (const { verdict } of answers) if (verdict === 'reserved') audited.push('vault_key_loaded');
+    this.#onAudited(audited, this.#secondsSince(started));
     return answers;
   }
 
@@ -165,11 +173,17 @@ export class SessionStore {
     chain: string | undefined,
     items: (Activation | End)[],
   ): Promise<boolean[]> {
+    const started = this.#clock.monotonic();
     const [row] = await this.#database.query<{ ids: string[] }>(statement, [chain, JSON.stringify(items)]);
     const ids = new Set(row?.ids);
     const done = items.map(({ session_id: id }) => ids.has(id));
-    this.#onAudited(items.filter((_, index) => done[index]).map(({ event }) => event));
+    const audited = items.filter((_, index) => done[index]).map(({ event }) => event.event);
+    this.#onAudited(audited, this.#secondsSince(started));
     return done;
+  }
+
+  #secondsSince(started: number): number {
+    return (this.#clock.monotonic() - started) / 1000;
   }
 }
 

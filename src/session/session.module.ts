@@ -33,8 +33,8 @@ import { TurnController } from './turn.controller.ts';
       SessionStore,
       [Database, Clock, Metrics],
       (database, clock, metrics) =>
-        new SessionStore(database, clock, (entries) => {
-          metrics.audited(entries);
+        new SessionStore(database, clock, (events, seconds) => {
+          metrics.audited(events, seconds);
         }),
     ),
     provide(SessionQueries, [Database], (database) => new SessionQueries(database)),

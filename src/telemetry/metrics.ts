@@ -1,9 +1,12 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { AuditEntry } from '../audit/audit-event.ts';
+import { trace } from '@opentelemetry/api';
+import { collectDefaultMetrics, Counter, Gauge, Histogram } from 'prom-client';
+import type { AuditEventName } from '../audit/audit-event.ts';
 import type { Clock } from '../common/clock.ts';
+import { openMetricsRegistry } from './exposition.ts';
 import { RequestWindow } from './request-window.ts';
 
-const OPEN_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Seconds. The provider's deadline is the last: what takes longer is an error. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** One request to a session route, as it ended. */
 export interface SessionRequest {
@@ -13,11 +16,13 @@ export interface SessionRequest {
   /** `created`, `replayed` (which is neither a session nor an error) or the error's code. */
   outcome: string;
   seconds: number;
+  /** Of a trace that is recorded. */
+  traceId: string | undefined;
 }
 
 /** The service's figures, on a registry of its own. */
 export class Metrics {
-  readonly registry = new Registry();
+  readonly registry = openMetricsRegistry();
   readonly #window: RequestWindow;
   readonly #vaultHits = new Counter({
     name: 'vault_hits_total',
@@ -48,7 +53,32 @@ export class Metrics {
   readonly #openSeconds = new Histogram({
     name: 'session_open_duration_seconds',
     help: 'Time from a request to its session',
-    buckets: OPEN_BUCKETS,
+    buckets: BUCKETS,
+    enableExemplars: true,
+    registers: [this.registry],
+  });
+  readonly #providerSeconds = new Histogram({
+    name: 'provider_request_duration_seconds',
+    help: 'Time from a request to the provider to the end of its answer, whatever it was',
+    buckets: BUCKETS,
+    enableExemplars: true,
+    registers: [this.registry],
+  });
+  readonly #auditSeconds = new Histogram({
+    name: 'audit_append_duration_seconds',
+    help: 'Time of a committed transaction that appended audit rows',
+    buckets: BUCKETS,
+    registers: [this.registry],
+  });
+  readonly #keyAge = new Gauge({
+    name: 'vault_key_age_seconds',
+    help: 'Time since the project’s key last changed in the vault',
+    labelNames: ['project'],
+    registers: [this.registry],
+  });
+  readonly #syncLag = new Gauge({
+    name: 'vault_sync_lag_seconds',
+    help: 'Time since this process last knew that it holds what the vault holds',
     registers: [this.registry],
   });
   readonly #limited = new Counter({
@@ -69,27 +99,40 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  sessionRequest({ project, flow, outcome, seconds }: SessionRequest): void {
+  sessionRequest({ project, flow, outcome, seconds, traceId }: SessionRequest): void {
     const created = outcome === 'created';
     this.#window.count(!created && outcome !== 'replayed');
     if (outcome === 'replayed') return;
     this.#sessions.inc({ project, flow, outcome });
     if (!created) return;
     this.#vaultHits.inc({ project, flow });
-    this.#openSeconds.observe(seconds);
+    this.#openSeconds.observe(observation(seconds, traceId));
   }
 
   limited(scope: string): void {
     this.#limited.inc({ scope });
   }
 
-  audited(entries: readonly AuditEntry[]): void {
-    for (const { event } of entries) this.#audited.inc({ event });
+  /** Within the span of the step that asked. */
+  providerAnswered(seconds: number): void {
+    const span = trace.getActiveSpan();
+    this.#providerSeconds.observe(
+      observation(seconds, span?.isRecording() === true ? span.spanContext().traceId : undefined),
+    );
+  }
+
+  audited(events: readonly AuditEventName[], seconds: number): void {
+    if (events.length > 0) this.#auditSeconds.observe(seconds);
+    for (const event of events) this.#audited.inc({ event });
   }
 
   setActive(byProject: ReadonlyMap<string, number>): void {
-    this.#active.reset();
-    for (const [project, active] of byProject) this.#active.set({ project }, active);
+    replace(this.#active, byProject);
+  }
+
+  setVault(keyAgeSeconds: ReadonlyMap<string, number>, syncLagSeconds: number): void {
+    replace(this.#keyAge, keyAgeSeconds);
+    this.#syncLag.set(syncLagSeconds);
   }
 
   /** Drops every series of a project that is configured no more. */
@@ -100,6 +143,7 @@ export class Metrics {
         if (labels.project === project) metric.remove(labels as Record<string, string>);
     }
     this.#active.remove({ project });
+    this.#keyAge.remove({ project });
   }
 
   /** Totals of this process without project ids, as `GET /metrics` shows them to everybody. */
@@ -135,6 +179,18 @@ export class Metrics {
       p99: quantile(buckets, count, 0.99),
     };
   }
+}
+
+function observation(
+  value: number,
+  traceId: string | undefined,
+): { value: number; labels: Record<string, never>; exemplarLabels: Record<string, string> } {
+  return { value, labels: {}, exemplarLabels: traceId === undefined ? {} : { trace_id: traceId } };
+}
+
+function replace(gauge: Gauge<'project'>, byProject: ReadonlyMap<string, number>): void {
+  gauge.reset();
+  for (const [project, value] of byProject) gauge.set({ project }, value);
 }
 
 /** The totals as Prometheus text. */

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { exposition } from './exposition.ts';
 import type { Metrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
-import type { SessionGauge } from './session-gauge.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -10,12 +10,12 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export class OpsServer {
   readonly #server: Server;
   readonly #metrics: Metrics;
-  readonly #sessions: SessionGauge;
+  readonly #refreshGauges: () => Promise<void>;
   readonly #readiness: Readiness;
 
-  constructor(metrics: Metrics, sessions: SessionGauge, readiness: Readiness) {
+  constructor(metrics: Metrics, readiness: Readiness, refreshGauges: () => Promise<void>) {
     this.#metrics = metrics;
-    this.#sessions = sessions;
+    this.#refreshGauges = refreshGauges;
     this.#readiness = readiness;
     this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
       this.#answer(request, response).catch(() => {
@@ -45,11 +45,12 @@ export class OpsServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split('?', 1)[0] ?? '';
     if (request.method !== 'GET') {
-      send(response, 405, 'method not allowed');
+      send(response, 405, 'method not allowed\n');
     } else if (path === '/metrics') {
-      await this.#sessions.refresh();
-      response.setHeader('content-type', this.#metrics.registry.contentType);
-      send(response, 200, await this.#metrics.registry.metrics());
+      await this.#refreshGauges();
+      const { contentType, text } = await exposition(this.#metrics.registry, request.headers.accept);
+      response.setHeader('content-type', contentType);
+      send(response, 200, text);
     } else {
       this.#probe(path, response);
     }
@@ -57,9 +58,9 @@ export class OpsServer {
 
   #probe(path: string, response: ServerResponse): void {
     const problem = this.#readiness.problem();
-    if (path === '/livez') send(response, 200, 'ok');
-    else if (path === '/readyz') send(response, problem === undefined ? 200 : 503, problem ?? 'ok');
-    else send(response, 404, 'not found');
+    if (path === '/livez') send(response, 200, 'ok\n');
+    else if (path === '/readyz') send(response, problem === undefined ? 200 : 503, `${problem ?? 'ok'}\n`);
+    else send(response, 404, 'not found\n');
   }
 }
 
@@ -67,5 +68,5 @@ function send(response: ServerResponse, status: number, text: string): void {
   if (!response.hasHeader('content-type')) response.setHeader('content-type', 'text/plain; charset=utf-8');
   response.setHeader('cache-control', 'no-store');
   response.statusCode = status;
-  response.end(`${text}\n`);
+  response.end(text);
 }

@@ -2,30 +2,51 @@ import { Module } from '@nestjs/common';
 import { Clock } from '../common/clock.ts';
 import { provide } from '../common/provide.ts';
 import { ProjectPseudonyms } from '../projects/project-pseudonyms.ts';
+import { ProjectRegistry } from '../projects/project-registry.ts';
 import { ProjectsModule } from '../projects/projects.module.ts';
 import { SessionModule } from '../session/session.module.ts';
 import { SessionQueries } from '../session/session-queries.ts';
+import { Vault } from '../vault/vault.ts';
+import { VaultModule } from '../vault/vault.module.ts';
+import { Log } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { MetricsController } from './metrics.controller.ts';
 import { MetricsModule } from './metrics.module.ts';
 import { OpsServer } from './ops-server.ts';
 import { Readiness } from './readiness.ts';
+import { RequestRecorder } from './record-request.ts';
 import { SessionGauge } from './session-gauge.ts';
+import { VaultGauge } from './vault-gauge.ts';
 
 @Module({
-  imports: [MetricsModule, ProjectsModule, SessionModule],
+  imports: [MetricsModule, ProjectsModule, SessionModule, VaultModule],
   controllers: [MetricsController],
   providers: [
     provide(Readiness, [], () => new Readiness()),
     provide(
       SessionGauge,
-      [SessionQueries, ProjectPseudonyms, Metrics, Clock],
-      (queries, pseudonyms, metrics, clock) => new SessionGauge(queries, pseudonyms, metrics, clock),
+      [SessionQueries, ProjectRegistry, ProjectPseudonyms, Metrics, Clock],
+      (queries, registry, pseudonyms, metrics, clock) =>
+        new SessionGauge(queries, { registry, pseudonyms }, metrics, clock),
+    ),
+    provide(
+      VaultGauge,
+      [Vault, ProjectRegistry, Metrics, Clock],
+      (vault, registry, metrics, clock) => new VaultGauge(vault, registry, metrics, clock),
     ),
     provide(
       OpsServer,
-      [Metrics, SessionGauge, Readiness],
-      (metrics, sessions, readiness) => new OpsServer(metrics, sessions, readiness),
+      [Metrics, Readiness, SessionGauge, VaultGauge],
+      (metrics, readiness, sessions, vault) =>
+        new OpsServer(metrics, readiness, () => {
+          vault.refresh();
+          return sessions.refresh();
+        }),
+    ),
+    provide(
+      RequestRecorder,
+      [Log, Metrics, ProjectRegistry],
+      (log, metrics, registry) => new RequestRecorder(log, metrics, registry),
     ),
   ],
   exports: [OpsServer, Readiness],

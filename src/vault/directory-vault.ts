@@ -76,6 +76,10 @@ export class DirectoryVault extends Vault {
     if (this.find(ref) !== undefined) throw unavailable('The vault still returns the key that was removed.');
   }
 
+  override currentAt(): number {
+    return this.#directory.currentAt;
+  }
+
   override problems(): ManifestProblem[] {
     return this.#problems;
   }
@@ -91,7 +95,9 @@ export class DirectoryVault extends Vault {
       for (const [at, key] of this.#keptOfMalformed(manifest)) keys.set(at, key);
       for (const [key, { text, field }] of entries(manifest.document)) {
         const at = address({ name: manifest.name, key });
-        const found = this.#version(at, text) ?? this.#keepLastGood(at, manifest.source, `/${field}/${key}`);
+        const found =
+          this.#version(at, text, manifest.modifiedAt) ??
+          this.#keepLastGood(at, manifest.source, `/${field}/${key}`);
         if (found !== undefined) keys.set(at, found);
       }
     }
@@ -100,11 +106,12 @@ export class DirectoryVault extends Vault {
     for (const listener of this.#listeners) listener();
   }
 
-  #version(at: string, text: string | undefined): ProjectKey | undefined {
+  #version(at: string, text: string | undefined, changedAt: number): ProjectKey | undefined {
     if (text === undefined || keyProblem(text) !== undefined) return undefined;
     const secret = new SecretString(text);
     const known = this.#keys.get(at);
-    return known?.fingerprint === secret.fingerprint() ? known : new ProjectKey(secret, this.#clock.now());
+    if (known?.fingerprint === secret.fingerprint()) return known;
+    return new ProjectKey(secret, this.#clock.now(), changedAt);
   }
 
   #keepLastGood(at: string, source: string, field: string): ProjectKey | undefined {

@@ -92,7 +92,8 @@ export class KeyDeposits {
 
   async #validate(secret: SecretString, project: Project | undefined): Promise<void> {
     const baseUrl = project?.spec.provider.baseUrl ?? this.#registry.baseUrlOfNewProjects;
-    if (!(await this.#provider.accepts(new ProjectKey(secret, this.#clock.now()), baseUrl))) {
+    const now = this.#clock.now();
+    if (!(await this.#provider.accepts(new ProjectKey(secret, now, now), baseUrl))) {
       throw new AppError('invalid_key', 'The provider does not accept this key.');
     }
   }

@@ -15,12 +15,15 @@ export class ProjectKey {
   readonly fingerprint: string;
   /** Milliseconds since the epoch at which this process first held this version. */
   readonly loadedAt: number;
+  /** Milliseconds since the epoch at which the vault got this version. */
+  readonly changedAt: number;
   readonly #secret: SecretString;
 
-  constructor(secret: SecretString, loadedAt: number) {
+  constructor(secret: SecretString, loadedAt: number, changedAt: number) {
     this.#secret = secret;
     this.fingerprint = secret.fingerprint();
     this.loadedAt = loadedAt;
+    this.changedAt = changedAt;
   }
 
   /** The key itself. Call it after the use is committed to the audit, and put the result in a request header only. */

@@ -13,6 +13,8 @@ export abstract class Vault {
   abstract put(ref: KeyRef, secret: SecretString): Promise<ProjectKey>;
   /** Removes a key and resolves once it is gone; resolves, too, when there was none. */
   abstract remove(ref: KeyRef): Promise<void>;
+  /** By the monotonic clock, in ms: what `find` returns is what the vault held then, or later. */
+  abstract currentAt(): number;
   /** What is wrong with stored keys, by source and field. */
   abstract problems(): ManifestProblem[];
   /** Calls back after keys changed. */

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { DataSource } from 'typeorm';
 import { Initial1764000000000 } from './migrations/1764000000000-initial.ts';
+import { Batches1764600000000 } from './migrations/1764600000000-batches.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const STATEMENT_TIMEOUT_MS = 5_000;
@@ -64,4 +65,4 @@ export function createMigrationDataSource(url: string): DataSource {
   });
 }
 
-const MIGRATIONS = [Initial1764000000000];
+const MIGRATIONS = [Initial1764000000000, Batches1764600000000];

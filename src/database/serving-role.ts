@@ -3,6 +3,7 @@ import type { DataSource, QueryRunner } from 'typeorm';
 const GRANTS: Record<string, string> = {
   installation: 'SELECT, INSERT',
   sessions: 'SELECT, INSERT, UPDATE, DELETE',
+  project_slots: 'SELECT, INSERT, UPDATE',
   limit_windows: 'SELECT, INSERT, UPDATE, DELETE',
   quotas: 'SELECT, INSERT, UPDATE, DELETE',
   idempotency: 'SELECT, INSERT, UPDATE, DELETE',
@@ -48,4 +49,35 @@ export async function auditTamperingPower(dataSource: DataSource): Promise<strin
   if (power === undefined || power.superuser) return 'is a superuser';
   if (power.owner) return 'owns the audit table or its schema, or could come to';
   return power.privilege ? 'may update, delete or truncate audit rows' : undefined;
+}
+
+/** What the connected role needs to serve and may not do, such as `INSERT on sessions`. */
+export async function missingPrivileges(dataSource: DataSource): Promise<string[]> {
+  const needed = Object.entries(GRANTS).flatMap(([table, privileges]) =>
+    privileges.split(', ').map((privilege) => ({ table, privilege })),
+  );
+  const rows = await dataSource.query<{ missing: string }[]>(
+    `SELECT n.privilege || ' on ' || n.table AS missing
+     FROM jsonb_to_recordset($1) AS n("table" text, privilege text)
+     WHERE NOT has_table_privilege(n.table, n.privilege)`,
+    [JSON.stringify(needed)],
+  );
+  return rows.map(({ missing }) => missing);
+}
+
+/** Whether the trigger that refuses to change audit rows, whoever asks, is there and on. */
+export async function auditTriggerIsOn(dataSource: DataSource): Promise<boolean> {
+  const rows = await dataSource.query<unknown[]>(`
+    SELECT FROM pg_trigger WHERE tgrelid = 'audit_events'::regclass
+      AND tgname = 'audit_events_append_only' AND tgenabled IN ('O', 'A')`);
+  return rows.length > 0;
+}
+
+/** Whether the connected role could run migrations: it may make tables, and owns those that are there. */
+export async function mayMigrate(dataSource: DataSource): Promise<boolean> {
+  const rows = await dataSource.query<{ may: boolean }[]>(`
+    SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AND coalesce(
+      (SELECT pg_has_role(current_user, relowner, 'MEMBER') FROM pg_class WHERE oid = to_regclass('sessions')),
+      true) AS may`);
+  return rows[0]?.may === true;
 }

@@ -14,13 +14,10 @@ export interface SessionRow {
   lease_expires_at: Date;
   ends_at: Date;
   opened_at: Date;
-  /** `opened_at` in microseconds since the epoch, for paging. */
-  opened_at_us: string;
   ended_at: Date | null;
 }
 
 const COLUMNS = `id, project_hash, client, flow, model, voice, lease_expires_at, ends_at, opened_at, ended_at,
-  (extract(epoch FROM opened_at) * 1000000)::bigint AS opened_at_us,
   CASE WHEN state IN ('opening', 'active') AND lease_expires_at <= clock_timestamp() THEN 'expired' ELSE state END AS state`;
 
 /** A lease token's session, or any session when no token is asked for. */
@@ -38,17 +35,19 @@ const RENEW = {
     RETURNING ${COLUMNS}`,
 };
 
+/** Ids begin with their time. */
 const LIST = {
   name: 'session_list',
   text: `SELECT * FROM (SELECT ${COLUMNS} FROM sessions) s
     WHERE ($1::text IS NULL OR project_hash = $1) AND ($2::text IS NULL OR state = $2)
-      AND ($3::bigint IS NULL OR (opened_at, id) < ('epoch'::timestamptz + $3 * interval '1 microsecond', $4))
-    ORDER BY opened_at DESC, id DESC LIMIT $5`,
+      AND ($3::text IS NULL OR id < $3)
+    ORDER BY id DESC LIMIT $4`,
 };
 
 const LAPSED = {
   name: 'sessions_lapsed',
-  text: `SELECT id FROM sessions WHERE state IN ('opening', 'active') AND lease_expires_at <= clock_timestamp()
+  // The clock as one value: asked for each row, it would not be looked up in the index.
+  text: `SELECT id FROM sessions WHERE state IN ('opening', 'active') AND lease_expires_at <= (SELECT clock_timestamp())
     ORDER BY lease_expires_at LIMIT $1`,
 };
 
@@ -67,8 +66,8 @@ const ACTIVE_COUNTS = {
 export interface ListOptions {
   projectHash: string | undefined;
   state: string | undefined;
-  /** `openedAt` in microseconds. */
-  after: { openedAt: string; id: string } | undefined;
+  /** The id of the last session of the page before. */
+  after: string | undefined;
   limit: number;
 }
 
@@ -92,13 +91,7 @@ export class SessionQueries {
   }
 
   list({ projectHash, state, after, limit }: ListOptions): Promise<SessionRow[]> {
-    return this.#database.query<SessionRow>(LIST, [
-      projectHash ?? null,
-      state ?? null,
-      after?.openedAt ?? null,
-      after?.id ?? null,
-      limit,
-    ]);
+    return this.#database.query<SessionRow>(LIST, [projectHash ?? null, state ?? null, after ?? null, limit]);
   }
 
   async lapsed(limit: number): Promise<string[]> {

@@ -39,6 +39,8 @@ const RETENTION = [
   },
 ];
 
+const RECOUNT = { name: 'recount_slots', text: 'SELECT recount_slots() AS projects' };
+
 /** Ends sessions whose lease lapsed, and deletes what its retention is over for, in bounded batches. */
 export class Sweeper {
   readonly #database: Database;
@@ -84,6 +86,7 @@ export class Sweeper {
       if (this.#clock.monotonic() - this.#retainedAt >= RETENTION_TICK_MS) {
         this.#retainedAt = this.#clock.monotonic();
         await this.retain();
+        await this.#recount();
       }
     } catch (error) {
       this.#logger.debug({ err: error }, 'the sweep waits for the database');
@@ -103,6 +106,13 @@ export class Sweeper {
         }),
       ),
     );
+  }
+
+  /** What only a change by hand can put wrong is put right again, and said. */
+  async #recount(): Promise<void> {
+    const [row] = await this.#database.query<{ projects: string[] }>(RECOUNT);
+    const projects = row?.projects ?? [];
+    if (projects.length > 0) this.#logger.warn({ project_hashes: projects }, 'slots were counted anew');
   }
 
   async retain(): Promise<void> {

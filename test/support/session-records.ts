@@ -36,10 +36,10 @@ export async function slotsTaken(database: TestDatabase): Promise<number> {
 export async function mostAtOnce(database: TestDatabase): Promise<number> {
   const [row] = await database.query<{ most: number }>(
     `WITH held AS (
-       SELECT project_hash, opened_at AS since, least(coalesce(ended_at, 'infinity'), lease_expires_at) AS until
+       SELECT id, project_hash, opened_at AS since, least(coalesce(ended_at, 'infinity'), lease_expires_at) AS until
        FROM sessions)
      SELECT coalesce(max(together), 0)::integer AS most FROM (
-       SELECT count(*) AS together FROM held a
+       SELECT count(DISTINCT b.id) AS together FROM held a
        JOIN held b ON b.project_hash = a.project_hash AND b.since <= a.since AND b.until > a.since
        GROUP BY a.project_hash, a.since) instants`,
   );

@@ -4,8 +4,11 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 export class Initial1764000000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(TABLES);
+    await runner.query(INITIAL_LISTING_INDEXES);
     await runner.query(AUDIT);
-    await runner.query(SESSIONS);
+    await runner.query(INITIAL_EVENT_INDEX);
+    await runner.query(INITIAL_AUDIT_APPEND);
+    await runner.query(INITIAL_STEPS);
   }
 
   async down(runner: QueryRunner): Promise<void> {
@@ -59,9 +62,6 @@ const TABLES = `
     WHERE state IN ('opening', 'active');
   -- finds the lapsed leases of all projects
   CREATE INDEX sessions_lapsing ON sessions (lease_expires_at) WHERE state IN ('opening', 'active');
-  -- GET /sessions, newest first, of all and of one project
-  CREATE INDEX sessions_opened ON sessions (opened_at, id);
-  CREATE INDEX sessions_of_project ON sessions (project_hash, opened_at, id);
   -- deletes ended sessions after their retention
   CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
@@ -92,6 +92,12 @@ const TABLES = `
   CREATE INDEX idempotency_created ON idempotency (created_at);
 `;
 
+export const INITIAL_LISTING_INDEXES = `
+  -- GET /sessions, newest first, of all and of one project
+  CREATE INDEX sessions_opened ON sessions (opened_at, id);
+  CREATE INDEX sessions_of_project ON sessions (project_hash, opened_at, id);
+`;
+
 const AUDIT = `
   CREATE TABLE audit_events (
     chain text NOT NULL,
@@ -111,10 +117,9 @@ const AUDIT = `
     hash text NOT NULL,
     PRIMARY KEY (chain, seq)
   );
-  -- GET /audit-logs, newest first, of all, of one project and of one event
+  -- GET /audit-logs, newest first, of all and of one project
   CREATE INDEX audit_events_time ON audit_events (time, chain, seq);
   CREATE INDEX audit_events_project ON audit_events (project_hash, time, chain, seq);
-  CREATE INDEX audit_events_event ON audit_events (event, time, chain, seq);
 
   CREATE TABLE audit_heads (
     chain text PRIMARY KEY,
@@ -133,7 +138,14 @@ const AUDIT = `
   -- RFC 8785 text of a string or null
   CREATE FUNCTION json_text(value text) RETURNS text IMMUTABLE LANGUAGE sql AS
     $$ SELECT coalesce(to_json(value)::text, 'null') $$;
+`;
 
+export const INITIAL_EVENT_INDEX = `
+  -- GET /audit-logs of one event
+  CREATE INDEX audit_events_event ON audit_events (event, time, chain, seq);
+`;
+
+export const INITIAL_AUDIT_APPEND = `
   -- Appends events, in order, to a chain. Only the chain's own writer appends to it, so its head is not contended.
   -- An event's detail is RFC 8785 text of an object. Keys are written in RFC 8785 order.
   CREATE FUNCTION audit_append(p_chain text, p_events jsonb) RETURNS void LANGUAGE plpgsql AS $$
@@ -176,7 +188,7 @@ const AUDIT = `
   END $$;
 `;
 
-const SESSIONS = `
+export const INITIAL_STEPS = `
   -- Ends those of the named sessions that still hold a slot, gives back what an opening one had taken, and
   -- returns their audit events for the caller to append.
   -- An element: {session_id, state, only_lapsed?, keep_quota?, event}.

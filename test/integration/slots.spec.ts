@@ -1,0 +1,69 @@
+import { migrate } from '../../src/database/migrate.ts';
+import { createMigrationDataSource } from '../../src/database/data-source.ts';
+import { PROJECT, type Stack, startStack } from '../support/stack.ts';
+import { slotsTaken } from '../support/session-records.ts';
+
+const CAP = 3;
+
+describe('the count of a project’s slots', () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack({ project: { session: { maxConcurrent: CAP } } });
+  });
+  afterAll(() => stack.stop());
+
+  const open = async (): Promise<{ status: number; sessionId: string }> => {
+    const { status, json } = await stack.request('/session', { body: { project_id: PROJECT } });
+    return { status, sessionId: (json as Record<string, string>)['session_id'] ?? '' };
+  };
+  const counted = async (): Promise<number> => {
+    const [row] = await stack.database.query<{ taken: number }>('SELECT taken FROM project_slots');
+    return row!.taken;
+  };
+  const recount = async (): Promise<string[]> => {
+    const [row] = await stack.database.query<{ projects: string[] }>('SELECT recount_slots() AS projects');
+    return row!.projects;
+  };
+
+  it('follows every session that is opened, ended or fails', async () => {
+    const [first, second] = [await open(), await open()];
+    expect(await counted()).toBe(2);
+    await stack.admin(`/sessions/${first.sessionId}`, { method: 'DELETE' });
+    expect(await counted()).toBe(1);
+    stack.simulator.fault({ kind: 'status', status: 500, times: 1 });
+    expect((await open()).status).toBe(502);
+    expect(await counted()).toBe(1);
+    await stack.admin(`/sessions/${second.sessionId}`, { method: 'DELETE' });
+    expect(await counted()).toBe(0);
+    expect(await recount()).toEqual([]);
+  });
+
+  it('is put right after rows were changed by hand, and only then', async () => {
+    const sessions = [await open(), await open(), await open()];
+    expect((await open()).status).toBe(429);
+    await stack.database.query('DELETE FROM sessions WHERE id = $1', [sessions[0]!.sessionId]);
+    expect((await open()).status).toBe(429);
+    expect(await recount()).toHaveLength(1);
+    expect(await recount()).toEqual([]);
+    expect((await open()).status).toBe(200);
+    await stack.database.query('UPDATE project_slots SET taken = 0, taken_by_vault = 0');
+    expect(await recount()).toHaveLength(1);
+    expect((await open()).status).toBe(429);
+    expect(await counted()).toBe(await slotsTaken(stack.database));
+  });
+
+  it('begins with the sessions that are live when it comes to a database', async () => {
+    const live = await slotsTaken(stack.database);
+    expect(live).toBeGreaterThan(0);
+    const owner = createMigrationDataSource(stack.database.ownerUrl);
+    await owner.initialize();
+    await owner.undoLastMigration();
+    await owner.destroy();
+    const tables = await stack.database.query("SELECT FROM pg_class WHERE relname = 'project_slots'");
+    expect(tables).toEqual([]);
+    const { ownerUrl, servingUrl } = stack.database;
+    expect(await migrate({ migrationUrl: ownerUrl, servingUrl })).toEqual(['Batches1764600000000']);
+    expect(await counted()).toBe(live);
+    expect((await open()).status).toBe(429);
+  });
+});

@@ -12,15 +12,17 @@ import { AddressWindows } from './address-windows.ts';
 import { AdminKeys } from './admin-keys.ts';
 import { JwtGuard } from './jwt.guard.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
+import { OwnTokens } from './own-tokens.ts';
 import { TokenVerifier } from './token-verifier.ts';
 
 @Module({
   imports: [AuditModule],
   providers: [
+    provide(OwnTokens, [Settings, Clock], ({ jwtSecrets }, clock) => new OwnTokens(jwtSecrets ?? [], clock)),
     provide(
       TokenVerifier,
-      [Settings, Clock],
-      ({ jwtSecrets, jwtIssuers }, clock) => new TokenVerifier(jwtSecrets ?? [], jwtIssuers, clock),
+      [OwnTokens, Settings, Clock],
+      (own, { jwtIssuers }, clock) => new TokenVerifier(own, jwtIssuers, clock),
     ),
     provide(AdminKeys, [Settings], ({ adminKeys }) => new AdminKeys(adminKeys ?? [])),
     provide(JwtGuard, [TokenVerifier], (verifier) => {
@@ -45,6 +47,6 @@ import { TokenVerifier } from './token-verifier.ts';
         new AccessGuard(reflector, jwt, admins, rejections),
     },
   ],
-  exports: [TokenVerifier],
+  exports: [OwnTokens],
 })
 export class AuthModule {}

@@ -8,17 +8,14 @@ import {
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
   jwtVerify,
-  SignJWT,
 } from 'jose';
 import { unavailable } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
-import type { SecretString } from '../common/secret-string.ts';
 import type { IssuerSettings } from '../config/settings.ts';
 import { discoverJwksUri } from './discovery.ts';
 import { issuerFetch } from './issuer-http.ts';
+import { isOwnIssuer, type OwnTokens } from './own-tokens.ts';
 
-const OWN_ISSUER = 'vestibule';
-export const MAX_TOKEN_TTL_S = 24 * 60 * 60;
 const SKEW_S = 30;
 const MAX_TOKEN_LENGTH = 8_192;
 const JWKS = { cooldownDuration: 30_000, cacheMaxAge: 600_000, timeoutDuration: 5_000 };
@@ -38,13 +35,13 @@ export class InvalidTokenError extends Error {}
 
 /** Verifies own tokens (HS256) and those of the configured OIDC issuers (asymmetric, by JWKS). */
 export class TokenVerifier {
-  readonly #ownKeys: Uint8Array[];
+  readonly #own: OwnTokens;
   readonly #issuers: Map<string, IssuerSettings>;
   readonly #keySets = new Map<string, JWTVerifyGetKey>();
   readonly #clock: Clock;
 
-  constructor(secrets: SecretString[], issuers: IssuerSettings[], clock: Clock) {
-    this.#ownKeys = secrets.map((secret) => new TextEncoder().encode(secret.reveal()));
+  constructor(own: OwnTokens, issuers: IssuerSettings[], clock: Clock) {
+    this.#own = own;
     this.#issuers = new Map(issuers.map((issuer) => [issuer.issuer, issuer]));
     this.#clock = clock;
   }
@@ -52,12 +49,12 @@ export class TokenVerifier {
   /** Rejects with InvalidTokenError, or with a 503 when the issuer's keys cannot be had. */
   async verify(token: string): Promise<VerifiedToken> {
     const iss = claimedIssuer(token);
-    if (iss === undefined || iss === OWN_ISSUER) {
-      return this.#verifyOwn(token).catch(() => {
-        throw new InvalidTokenError();
-      });
+    if (isOwnIssuer(iss)) {
+      const claims = this.#own.verify(token, SKEW_S);
+      if (claims === undefined) throw new InvalidTokenError();
+      return this.#claims(claims, undefined, claims.sub);
     }
-    const issuer = this.#issuers.get(iss);
+    const issuer = this.#issuers.get(iss ?? '');
     if (issuer === undefined) throw new InvalidTokenError();
     try {
       return await this.#verifyForeign(token, issuer);
@@ -65,21 +62,6 @@ export class TokenVerifier {
       if (isTokensFault(error)) throw new InvalidTokenError();
       throw unavailable('The token’s issuer cannot be reached.', error);
     }
-  }
-
-  /** Signs an own token; `ttlSeconds` is at most MAX_TOKEN_TTL_S. */
-  async sign(subject: string, ttlSeconds: number): Promise<string> {
-    const [key] = this.#ownKeys;
-    if (key === undefined) throw new TypeError('there is no JWT secret');
-    const now = Math.floor(this.#clock.now() / 1000);
-    return new SignJWT()
-      .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-      .setIssuer(OWN_ISSUER)
-      .setAudience(OWN_ISSUER)
-      .setSubject(subject)
-      .setIssuedAt(now)
-      .setExpirationTime(now + ttlSeconds)
-      .sign(key);
   }
 
   async #verifyForeign(token: string, issuer: IssuerSettings): Promise<VerifiedToken> {
@@ -90,21 +72,6 @@ export class TokenVerifier {
       audience: issuer.audience,
     });
     return this.#claims(payload, issuer.issuer, payload[issuer.clientClaim]);
-  }
-
-  async #verifyOwn(token: string): Promise<VerifiedToken> {
-    let failure: unknown = new InvalidTokenError();
-    for (const key of this.#ownKeys) {
-      try {
-        const { payload } = await jwtVerify(token, key, { ...this.#times(), algorithms: ['HS256'] });
-        if (!isOwnAudience(payload.aud)) throw new InvalidTokenError();
-        return this.#claims(payload, undefined, payload.sub);
-      } catch (error) {
-        failure = error;
-        if (!(error instanceof errors.JWSSignatureVerificationFailed)) break;
-      }
-    }
-    throw failure;
   }
 
   #times(): JWTVerifyOptions {
@@ -150,13 +117,6 @@ function claimedIssuer(token: string): string | undefined {
   } catch {
     throw new InvalidTokenError();
   }
-}
-
-/** Absent or `vestibule`; a list of one is the same audience (RFC 7519 §4.1.3). */
-function isOwnAudience(audience: unknown): boolean {
-  if (audience === undefined) return true;
-  const [first, ...others] = [audience].flat();
-  return first === OWN_ISSUER && others.length === 0;
 }
 
 /** jose's generic error is the JWKS endpoint's answer, its time-out the endpoint's silence. */

@@ -2,11 +2,19 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { unavailable } from '../common/app-error.ts';
 import type { Database } from './database.ts';
 
+const MAX_KEPT_PSEUDONYMS = 10_000;
+
 const CLAIM = {
   name: 'installation_claim',
   text: 'INSERT INTO installation (namespace, pseudonym_key) VALUES ($1, $2) ON CONFLICT DO NOTHING',
 };
 const READ = { name: 'installation_read', text: 'SELECT namespace, pseudonym_key FROM installation' };
+
+/** The namespace whose installation has this database; undefined as long as nobody served on it. */
+export async function installedNamespace(database: Database): Promise<string | undefined> {
+  const [row] = await database.query<{ namespace: string }>(READ);
+  return row?.namespace;
+}
 
 /** A database serves one installation: another namespace is refused. */
 export class ForeignDatabaseError extends Error {}
@@ -14,6 +22,8 @@ export class ForeignDatabaseError extends Error {}
 /** What this installation keeps in its database for good: its name, and the key of its pseudonyms. */
 export class Installation {
   #pseudonymKey: Buffer | undefined;
+  /** Few names are asked for again and again. */
+  readonly #pseudonyms = new Map<string, string>();
 
   get loaded(): boolean {
     return this.#pseudonymKey !== undefined;
@@ -38,6 +48,12 @@ export class Installation {
 
   pseudonym(kind: string, name: string): string {
     if (this.#pseudonymKey === undefined) throw unavailable('The service cannot reach its database.');
-    return createHmac('sha256', this.#pseudonymKey).update(`${kind}\0${name}`).digest('hex').slice(0, 32);
+    const text = `${kind}\0${name}`;
+    const known = this.#pseudonyms.get(text);
+    if (known !== undefined) return known;
+    const pseudonym = createHmac('sha256', this.#pseudonymKey).update(text).digest('hex').slice(0, 32);
+    if (this.#pseudonyms.size >= MAX_KEPT_PSEUDONYMS) this.#pseudonyms.clear();
+    this.#pseudonyms.set(text, pseudonym);
+    return pseudonym;
   }
 }

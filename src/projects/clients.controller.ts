@@ -1,26 +1,20 @@
 import { Controller, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import Type from 'typebox';
 import { auditEntry } from '../audit/audit-entry.ts';
 import { AuditLog } from '../audit/audit-log.ts';
 import { Access } from '../auth/access.ts';
 import { adminOrigin } from '../auth/credentials.ts';
-import { MAX_TOKEN_TTL_S, TokenVerifier } from '../auth/token-verifier.ts';
+import { OwnTokens } from '../auth/own-tokens.ts';
 import { AppError, notFound } from '../common/app-error.ts';
 import { requestChecker } from '../common/schema.ts';
 import { readJsonObject } from '../http/json-body.ts';
+import { Describe } from '../openapi/describe.ts';
+import { issueToken, listClients, TokenBody } from './clients-api.ts';
 import { ProjectRegistry } from './project-registry.ts';
 import type { Client } from './resource.ts';
 import { tokenKey } from './snapshot.ts';
 
-const DEFAULT_TOKEN_TTL_S = 3_600;
-
-const checkToken = requestChecker(
-  Type.Object(
-    { ttl_seconds: Type.Integer({ minimum: 1, maximum: MAX_TOKEN_TTL_S, default: DEFAULT_TOKEN_TTL_S }) },
-    { additionalProperties: false },
-  ),
-);
+const checkToken = requestChecker(TokenBody);
 
 /** The managed clients that are configured, and tokens for them, for admins. */
 @Controller('clients')
@@ -28,17 +22,19 @@ export class ClientsController {
   constructor(
     private readonly registry: ProjectRegistry,
     private readonly audit: AuditLog,
-    private readonly tokens: TokenVerifier,
+    private readonly tokens: OwnTokens,
   ) {}
 
   @Get()
   @Access('admin')
+  @Describe(listClients)
   list(): unknown {
     return { clients: this.registry.snapshot.clients.map((client) => this.#show(client)) };
   }
 
   @Post(':id/token')
   @Access('admin')
+  @Describe(issueToken)
   @HttpCode(200)
   async token(@Req() request: FastifyRequest, @Param('id') id: string): Promise<unknown> {
     const { ttl_seconds: seconds } = checkToken(await readJsonObject(request));
@@ -46,7 +42,7 @@ export class ClientsController {
     const detail = { change: 'token', client: client.name } as const;
     await this.audit.append(auditEntry('config_changed', adminOrigin(request), detail));
     return {
-      access_token: await this.tokens.sign(client.clientId, seconds),
+      access_token: this.tokens.sign(client.clientId, seconds),
       token_type: 'Bearer',
       expires_in: seconds,
     };

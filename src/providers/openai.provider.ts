@@ -7,6 +7,7 @@ import { readLimited } from '../common/read-limited.ts';
 import { withoutTrailingSlash } from '../common/url.ts';
 import { traced } from '../telemetry/tracing.ts';
 import type { ProjectKey } from '../vault/project-key.ts';
+import { Deadline } from './deadline.ts';
 import { type Grant, type MintRequest, RealtimeProvider } from './realtime-provider.ts';
 
 /** Below the lease of an opening session, so that a late answer is the exception. */
@@ -81,7 +82,7 @@ export class OpenAiProvider extends RealtimeProvider {
       expires_after: { anchor: 'created_at', seconds: SHORTEST_TTL_S },
       session: { type: 'realtime' },
     };
-    const answer = await this.#post(bearer(key), baseUrl, body, AbortSignal.timeout(DEADLINE_MS));
+    const answer = await this.#post(bearer(key), baseUrl, body);
     if (answer.status === 200) return true;
     if (answer.status === 401 || answer.status === 403) return false;
     throw refusal(answer, this.#clock.now());
@@ -91,16 +92,16 @@ export class OpenAiProvider extends RealtimeProvider {
     await this.#agent.close();
   }
 
-  async #post(authorization: string, baseUrl: string, body: unknown, signal: AbortSignal): Promise<Answer> {
+  async #post(authorization: string, baseUrl: string, body: unknown, signal?: AbortSignal): Promise<Answer> {
     const started = this.#clock.monotonic();
-    const deadline = AbortSignal.timeout(DEADLINE_MS);
+    const deadline = new Deadline(DEADLINE_MS, signal);
     try {
       const response = await request(`${withoutTrailingSlash(baseUrl)}/realtime/client_secrets`, {
         method: 'POST',
         dispatcher: this.#agent,
         headers: { authorization, 'content-type': 'application/json' },
         body: JSON.stringify(body),
-        signal: AbortSignal.any([signal, deadline]),
+        signal: deadline.signal,
       });
       trace.getActiveSpan()?.setAttribute('http.response.status_code', response.statusCode);
       const retryAfter = response.headers['retry-after'];
@@ -110,8 +111,9 @@ export class OpenAiProvider extends RealtimeProvider {
         text: await readLimited(response.body, MAX_ANSWER_BYTES),
       };
     } catch (error) {
-      throw failure(error, deadline.aborted);
+      throw failure(error, deadline.passed);
     } finally {
+      deadline.clear();
       this.#onAnswered((this.#clock.monotonic() - started) / 1000);
     }
   }

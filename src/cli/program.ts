@@ -1,14 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { VERSION } from '../common/version.ts';
 import { SettingsError } from '../config/load-settings.ts';
-import { exportAudit, verifyAudit } from './audit.ts';
-import { migrateCommand } from './migrate.ts';
-import { serveCommand } from './serve.ts';
-import { printToken } from './token.ts';
+import { limitHeap } from './heap.ts';
 
 const USAGE_EXIT_CODE = 2;
 
-/** The program `vestibule`: parses the command line, runs one command and sets the exit code. */
+/** The program `vestibule`: parses the command line, loads and runs one command, and sets the exit code. */
 export async function run(argv: string[]): Promise<void> {
   const program = new Command('vestibule')
     .description('Hands out credentials for realtime voice APIs; the provider keys never leave the vault.')
@@ -17,23 +14,36 @@ export async function run(argv: string[]): Promise<void> {
   program
     .command('serve', { isDefault: true })
     .description('serve the API (the default)')
-    .action(serveCommand);
+    .action(async () => {
+      limitHeap();
+      await (await import('./serve.ts')).serveCommand();
+    });
   program
     .command('migrate')
     .description('bring the database’s schema up to date, as the role of DATABASE_MIGRATION_URL')
-    .action(migrateCommand);
+    .action(async () => (await import('./migrate.ts')).migrateCommand());
   program
     .command('token')
     .description('sign a token for a client, with the first of VESTIBULE_JWT_SECRET')
     .argument('<client-id>', 'the clientId of a Client without issuer')
     .option('--ttl <seconds>', 'how long it is valid, at most 86400', wholeNumber, 3600)
-    .action((clientId: string, { ttl }: { ttl: number }) => printToken(clientId, ttl));
+    .action(async (clientId: string, { ttl }: { ttl: number }) =>
+      (await import('./token.ts')).printToken(clientId, ttl),
+    );
+  program
+    .command('doctor')
+    .description('look for what keeps the service from working, and say what to do; changes nothing')
+    .option('--json', 'print the findings as JSON', false)
+    .action(async ({ json }: { json: boolean }) => (await import('./doctor.ts')).doctorCommand(json));
   const audit = program.command('audit').description('prove and export the audit trail');
   audit
     .command('verify')
     .description('recompute every chain; exits 0 intact, 1 tampered, 2 could not be done')
-    .action(verifyAudit);
-  audit.command('export').description('write every row as JSON lines, chain by chain').action(exportAudit);
+    .action(async () => (await import('./audit.ts')).verifyAudit());
+  audit
+    .command('export')
+    .description('write every row as JSON lines, chain by chain')
+    .action(async () => (await import('./audit.ts')).exportAudit());
   try {
     await program.parseAsync(argv);
   } catch (error) {

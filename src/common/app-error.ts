@@ -1,5 +1,5 @@
 /** The closed list of error codes that an API answer can carry, with their HTTP status. */
-const STATUS_BY_CODE = {
+export const STATUS_BY_CODE = {
   invalid_request: 400,
   invalid_key: 400,
   unauthorized: 401,

@@ -45,6 +45,21 @@ export async function databaseUrls(
   }
 }
 
+/** As `databaseUrls`, and starts nothing: undefined when the embedded database does not run. */
+export async function runningDatabaseUrls(
+  settings: Settings,
+): Promise<Omit<DatabaseUrls, 'embedded'> | undefined> {
+  const { databaseUrl, databaseMigrationUrl, directory } = settings;
+  if (databaseUrl !== undefined)
+    return { serving: databaseUrl, migration: databaseMigrationUrl ?? databaseUrl };
+  if (settings.production) return undefined;
+  const { findEmbeddedPostgres } = await import('./embedded/running-postgres.ts');
+  const found = await findEmbeddedPostgres(directory);
+  if (found === undefined) return undefined;
+  const urlOf = (role: string): string => found.urlFor(role, passwordOf(role, found.superuserUrl), DATABASE);
+  return { serving: urlOf(SERVING), migration: urlOf(OWNER) };
+}
+
 /** Follows from the superuser's password, so that every process on this server knows it. */
 function passwordOf(role: string, superuserUrl: string): string {
   return createHmac('sha256', new URL(superuserUrl).password).update(role).digest('hex');

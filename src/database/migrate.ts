@@ -5,7 +5,8 @@ import { grantServingRole } from './serving-role.ts';
 /** Any number; the same for every process that migrates this schema. */
 const MIGRATION_LOCK = 5_842_617_301;
 const LOCK_TIMEOUT = '60s';
-const OLDEST_SERVER = 150_000;
+/** As in `server_version_num`. */
+export const OLDEST_SERVER = 150_000;
 
 export interface MigrateOptions {
   migrationUrl: string;
@@ -38,6 +39,11 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
 
 /** Whether this program's schema is in the database; a newer one is, too: migrations only ever expand it. */
 export async function schemaIsCurrent(dataSource: DataSource): Promise<boolean> {
+  return (await pendingMigrations(dataSource)).length === 0;
+}
+
+/** Names of this program's migrations that the database has not had, in their order. */
+export async function pendingMigrations(dataSource: DataSource): Promise<string[]> {
   const rows = await dataSource
     .query<{ name: string }[]>('SELECT name FROM schema_migrations')
     .catch((error: unknown) => {
@@ -45,7 +51,9 @@ export async function schemaIsCurrent(dataSource: DataSource): Promise<boolean> 
       throw error;
     });
   const applied = new Set(rows.map(({ name }) => name));
-  return dataSource.migrations.every(({ name, constructor }) => applied.has(name ?? constructor.name));
+  return dataSource.migrations
+    .map(({ name, constructor }) => name ?? constructor.name)
+    .filter((name) => !applied.has(name));
 }
 
 async function checkServer(runner: QueryRunner): Promise<void> {

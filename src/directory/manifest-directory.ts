@@ -20,6 +20,7 @@ import {
   MAX_FILE_BYTES,
 } from './manifest.ts';
 import { parseManifests, sameManifest } from './parse-manifests.ts';
+import { WriteLock } from './write-lock.ts';
 
 /** File system events arrive in flurries; one scan answers a flurry. */
 const SETTLE_MS = 15;
@@ -42,6 +43,7 @@ export class ManifestDirectory {
   readonly #path: string;
   readonly #logger: Logger;
   readonly #clock: Clock;
+  readonly #lock: WriteLock;
   #files = new Map<string, FileState>();
   #listeners: (() => void)[] = [];
   #touched = new Set<string>();
@@ -56,6 +58,7 @@ export class ManifestDirectory {
     this.#path = path;
     this.#logger = logger;
     this.#clock = clock;
+    this.#lock = new WriteLock(path);
   }
 
   async start(): Promise<void> {
@@ -153,15 +156,18 @@ export class ManifestDirectory {
     });
   }
 
-  /** A write sees the newest files, and no scan or other write of this process comes between. */
+  /** A write sees the newest files, and no scan of this process or write of any process comes between. */
   async #exclusively(write: () => Promise<void>): Promise<void> {
-    const done = this.#queue.then(async () => {
-      await this.#scan();
-      await write();
-      await this.#scan();
+    // The lock first: who waits for it must go on seeing what others change.
+    await this.#lock.hold(async () => {
+      const done = this.#queue.then(async () => {
+        await this.#scan();
+        await write();
+        await this.#scan();
+      });
+      this.#queue = done.catch(() => undefined);
+      await done;
     });
-    this.#queue = done.catch(() => undefined);
-    await done;
   }
 
   #find(id: ManifestId): Manifest | undefined {

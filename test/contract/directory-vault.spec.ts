@@ -144,7 +144,7 @@ describe('the directory vault', () => {
     await opened.vault.put(mine, secret);
     await reload();
     expect(opened.vault.find(mine)?.fingerprint).toBe(secret.fingerprint());
-    expect(readdirSync(path)).toEqual(['mine.yaml']);
+    expect(readdirSync(path)).toEqual(['lock', 'mine.yaml']);
   });
 
   it.each([

@@ -23,10 +23,11 @@ import { findAccount, weAreRoot } from '../../src/database/embedded/account.ts';
 import { reachableBinaries } from '../../src/database/embedded/binaries.ts';
 import { startEmbeddedPostgres } from '../../src/database/embedded/embedded-postgres.ts';
 import type { EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres.ts';
-import { exists } from '../../src/database/embedded/files.ts';
+import { exists } from '../../src/common/private-files.ts';
 import { shelterFor } from '../../src/database/embedded/placement.ts';
 import { readPidFile } from '../../src/database/embedded/postmaster.ts';
-import { identify, servesData, waitForExit } from '../../src/database/embedded/processes.ts';
+import { identify } from '../../src/common/process-identity.ts';
+import { servesData, waitForExit } from '../../src/database/embedded/processes.ts';
 
 type Report = { port: number; owned: boolean; superuserUrl: string; messages: string[] };
 type Other = { child: ChildProcess; report: Promise<Report>; stop: () => Promise<void> };

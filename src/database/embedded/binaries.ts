@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { firstClosed } from './account.ts';
 import type { Account } from './account.ts';
-import { exists, renameDurably } from './files.ts';
+import { exists, renameDurably } from '../../common/private-files.ts';
 import { openShelter } from './placement.ts';
 import type { Placement } from './placement.ts';
 

@@ -4,7 +4,13 @@ import { chown, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Binaries } from './binaries.ts';
-import { createPrivate, exists, readIfPresent, renameDurably, replacePrivate } from './files.ts';
+import {
+  createPrivate,
+  exists,
+  readIfPresent,
+  renameDurably,
+  replacePrivate,
+} from '../../common/private-files.ts';
 import { lastLines } from './log-file.ts';
 import type { Placement } from './placement.ts';
 

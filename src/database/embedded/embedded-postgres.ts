@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { installedBinaries, reachableBinaries } from './binaries.ts';
 import type { InstalledBinaries } from './binaries.ts';
 import { ensureCluster, readPassword, SUPERUSER } from './cluster.ts';
-import { withClusterLock } from './cluster-lock.ts';
+import { withFolderLock } from '../../common/folder-lock.ts';
 import { logPath, logTail } from './log-file.ts';
 import { dropOwnership, liveOwner, takeOwnership } from './ownership.ts';
 import { placeCluster, prepareState } from './placement.ts';
@@ -41,7 +41,7 @@ const PASSING_TROUBLE =
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const installed = await installedBinaries();
   const { directory, state } = await prepareState(options.directory);
-  return withClusterLock(state, LOCK_TIMEOUT_MS, async () => {
+  return withFolderLock(state, AbortSignal.timeout(LOCK_TIMEOUT_MS), async () => {
     const placement = await placeCluster(directory, state);
     const scene = { placement, installed, log: options.log };
     return describe(scene, await open(scene));
@@ -130,7 +130,7 @@ async function stop(scene: Scene, postmaster: Postmaster): Promise<void> {
   let ending: Promise<void> | undefined;
   const endOnce = (): Promise<void> => (ending ??= end(scene, postmaster));
   try {
-    await withClusterLock(scene.placement.state, STOP_LOCK_TIMEOUT_MS, endOnce);
+    await withFolderLock(scene.placement.state, AbortSignal.timeout(STOP_LOCK_TIMEOUT_MS), endOnce);
   } catch (error) {
     scene.log(`embedded PostgreSQL: ${error instanceof Error ? error.message : String(error)}`);
     // The lock could not be had, or the directory is gone: the server must end all the same.

@@ -1,8 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readIfPresent, replacePrivate } from './files.ts';
-import { formatIdentity, identifySelf, isAlive, parseIdentity, sameProcess } from './processes.ts';
-import type { ProcessIdentity } from './processes.ts';
+import { readIfPresent, replacePrivate } from '../../common/private-files.ts';
+import {
+  formatIdentity,
+  identifySelf,
+  isAlive,
+  parseIdentity,
+  type ProcessIdentity,
+  sameProcess,
+} from '../../common/process-identity.ts';
 
 /** The process that will stop the server, if it still lives. */
 export async function liveOwner(state: string): Promise<ProcessIdentity | undefined> {

@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { findAccount, firstClosed, weAreRoot } from './account.ts';
 import type { Account } from './account.ts';
-import { errorCode, exists } from './files.ts';
+import { errorCode, exists } from '../../common/private-files.ts';
 
 const SHELTERS = '/var/tmp';
 

@@ -5,11 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import { SERVER_ENVIRONMENT } from './cluster.ts';
-import { readIfPresent } from './files.ts';
+import { readIfPresent } from '../../common/private-files.ts';
 import { openLog } from './log-file.ts';
 import type { Placement } from './placement.ts';
-import { identify, servesData, signal, waitForExit } from './processes.ts';
-import type { ProcessIdentity } from './processes.ts';
+import { identify, type ProcessIdentity } from '../../common/process-identity.ts';
+import { servesData, signal, waitForExit } from './processes.ts';
 
 export type Postmaster = { identity: ProcessIdentity; port: number };
 export type PidFile = { pid: number; port: number; status: string };

@@ -1,14 +1,15 @@
 import { Client } from 'pg';
 import { SUPERUSER } from './cluster.ts';
-import { errorCode } from './files.ts';
+import { errorCode } from '../../common/private-files.ts';
 import { readPidFile } from './postmaster.ts';
 import type { Postmaster } from './postmaster.ts';
-import { isAlive } from './processes.ts';
-import { waitFor } from './waiting.ts';
+import { isAlive } from '../../common/process-identity.ts';
+import { waitFor } from '../../common/wait-for.ts';
 
 export type Readiness = 'ready' | 'stopping' | 'gone';
 
 const READY_TIMEOUT_MS = 30_000;
+const INTERVAL_MS = 50;
 const CONNECT_TIMEOUT_MS = 2_000;
 
 export function connectionUrl(port: number, role: string, password: string, database: string): string {
@@ -23,10 +24,11 @@ export async function waitUntilReady(
   password: string,
 ): Promise<Readiness | undefined> {
   const url = connectionUrl(postmaster.port, SUPERUSER, password, 'postgres');
-  return waitFor(() => currentReadiness(postmaster, data, url), {
-    timeoutMs: READY_TIMEOUT_MS,
-    intervalMs: 50,
-  });
+  return waitFor(
+    () => currentReadiness(postmaster, data, url),
+    AbortSignal.timeout(READY_TIMEOUT_MS),
+    INTERVAL_MS,
+  );
 }
 
 async function currentReadiness(

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, lstat, open, readFile, rename, rm } from 'node:fs/promises';
+import { lstat, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 export function errorCode(error: unknown): string | undefined {
@@ -51,23 +51,6 @@ export async function replacePrivate(path: string, content: string): Promise<voi
   }
 }
 
-/** Appears with its whole content or not at all; false if the name is taken. */
-export async function claimPrivate(path: string, content: string): Promise<boolean> {
-  const draft = draftOf(path);
-  try {
-    await createPrivate(draft, content);
-    await link(draft, path);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') {
-      return false;
-    }
-    throw error;
-  } finally {
-    await rm(draft, { force: true });
-  }
-}
-
 /** A rename is only durable once the folder that holds the name is. */
 export async function renameDurably(from: string, to: string): Promise<void> {
   await rename(from, to);
@@ -79,6 +62,7 @@ export async function renameDurably(from: string, to: string): Promise<void> {
   }
 }
 
-function draftOf(path: string): string {
+/** A name beside the file that nobody else takes. */
+export function draftOf(path: string): string {
   return `${path}.${randomBytes(6).toString('hex')}.tmp`;
 }

@@ -13,20 +13,23 @@ export interface Verified {
   chains: number;
   rows: number;
   tampered: Tampered | undefined;
+  /** False when it was told to stop before the last row. */
+  complete: boolean;
 }
 
-/** Recomputes every hash of every chain, up to the first that does not hold. */
-export async function verifyChains(queries: AuditQueries): Promise<Verified> {
-  const result: Verified = { chains: 0, rows: 0, tampered: undefined };
+/** Recomputes every hash of every chain, up to the first that does not hold, or until it is told to stop. */
+export async function verifyChains(queries: AuditQueries, stop?: AbortSignal): Promise<Verified> {
+  const result: Verified = { chains: 0, rows: 0, tampered: undefined, complete: true };
   const [orphan] = await queries.orphans();
   if (orphan !== undefined) {
     return { ...result, tampered: { chain: orphan, seq: 1, reason: 'the chain has rows and no head' } };
   }
   for (const head of await queries.heads()) {
     result.chains += 1;
-    const { rows, tampered } = await verifyChain(queries, head);
+    const { rows, tampered } = await verifyChain(queries, head, stop);
     result.rows += rows;
     if (tampered !== undefined) return { ...result, tampered };
+    if (stop?.aborted === true) return { ...result, complete: false };
   }
   return result;
 }
@@ -35,6 +38,7 @@ export async function verifyChains(queries: AuditQueries): Promise<Verified> {
 async function verifyChain(
   queries: AuditQueries,
   head: ChainHead,
+  stop: AbortSignal | undefined,
 ): Promise<{ rows: number; tampered?: Tampered }> {
   let previous = FIRST_PREV_HASH;
   let seq = 0;
@@ -43,6 +47,7 @@ async function verifyChain(
     tampered: { chain: head.chain, seq: seq + 1, reason },
   });
   for await (const row of queries.rows(head.chain, BATCH)) {
+    if (stop?.aborted === true) return { rows: seq };
     if (row.seq !== seq + 1) return tampered('a row is missing');
     if (row.prev_hash !== previous) return tampered('prev_hash is not the hash of the row before');
     if (auditHash(row) !== row.hash) return tampered('the row does not have its hash');

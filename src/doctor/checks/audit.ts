@@ -1,0 +1,30 @@
+import { AuditQueries } from '../../audit/audit-queries.ts';
+import { type Verified, verifyChains } from '../../audit/verify-chains.ts';
+import type { Connection } from '../connection.ts';
+import { type Found, failure, ok, warning } from '../finding.ts';
+
+/** Rows are verified for so long; `audit verify` has all the time there is. */
+export const VERIFY_MS = 30_000;
+
+export async function checkAudit(connection: Connection): Promise<Found[]> {
+  const { database } = await connection.migrated();
+  const queries = new AuditQueries(database);
+  const total = (await queries.heads()).reduce((sum, { seq }) => sum + seq, 0);
+  return [judgeAudit(await verifyChains(queries, AbortSignal.timeout(VERIFY_MS)), total)];
+}
+
+export function judgeAudit({ chains, rows, tampered, complete }: Verified, total: number): Found {
+  if (tampered !== undefined) {
+    const { chain, seq, reason } = tampered;
+    return failure(
+      `tampered: chain ${chain} seq ${seq}: ${reason}`,
+      'stop who could write there, keep the database as it is, and compare it with a backup and with exports',
+    );
+  }
+  return complete
+    ? ok(`${rows} rows in ${chains} chains are intact`)
+    : warning(
+        `${rows} rows of about ${total} are intact; there was no time for the rest`,
+        'run `vestibule audit verify`',
+      );
+}

@@ -15,7 +15,7 @@ const typescript = {
 
 export default {
   rootDir: '..',
-  testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/{contract,integration}/**/*.spec.ts'],
+  testMatch: ['<rootDir>/{src,bench}/**/*.spec.ts', '<rootDir>/test/{contract,integration}/**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: typescript,
   // The throttler is CommonJS and requires Nest's ES modules: they must be linked before it is.
@@ -25,4 +25,9 @@ export default {
   testTimeout: 30_000,
   maxWorkers: 2,
   injectGlobals: true,
+  // With --coverage, as scripts/coverage.ts wants it.
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['<rootDir>/src/**/*.ts'],
+  coverageDirectory: '<rootDir>/coverage/in-process',
+  coverageReporters: ['json'],
 };

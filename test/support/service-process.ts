@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { until } from './until.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+/** Set by `npm run coverage`: where each process writes what of the program it ran. */
+const COVERAGE = process.env['PROGRAM_COVERAGE_DIR'];
 
 /** The built program as a process of its own, as an operator runs it. */
 export interface ServiceProcess {
@@ -28,7 +30,11 @@ export interface ProgramRun {
 
 function spawnProgram(args: string[], environment: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [MAIN, ...args], {
-    env: { PATH: process.env['PATH'], ...environment },
+    env: {
+      PATH: process.env['PATH'],
+      ...(COVERAGE !== undefined && { NODE_V8_COVERAGE: COVERAGE }),
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

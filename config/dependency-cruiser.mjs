@@ -4,6 +4,7 @@ const NEST_FILES = [
   '^src/auth/access\\.ts$',
   '^src/common/provide\\.ts$',
   '^src/http/fastify\\.ts$',
+  '^src/openapi/describe\\.ts$',
   '^src/telemetry/log\\.ts$',
   // the throttler's storage interface
   '^src/auth/address-windows\\.ts$',

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
+import { OpenApiModule } from './openapi/openapi.module.ts';
 import { type Platform, PlatformModule } from './platform.module.ts';
 import { ProjectsApiModule } from './projects/projects-api.module.ts';
 import { ProvidersModule } from './providers/providers.module.ts';
@@ -18,6 +19,7 @@ export class AppModule {
         PlatformModule.of(platform),
         AuditModule,
         AuthModule,
+        OpenApiModule,
         ProjectsApiModule,
         ProvidersModule,
         SessionModule,

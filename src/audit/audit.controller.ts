@@ -1,28 +1,13 @@
 import { Controller, Get, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import Type from 'typebox';
 import { Access } from '../auth/access.ts';
 import { Installation } from '../database/installation.ts';
-import { checkTime, decodeCursor, encodeCursor, queryChecker, TIME_PATTERN } from '../http/query.ts';
-import { AUDIT_EVENTS } from './audit-event.ts';
+import { checkTime, decodeCursor, encodeCursor, queryChecker } from '../http/query.ts';
+import { Describe } from '../openapi/describe.ts';
+import { AuditQuery, listAuditLogs } from './audit-api.ts';
 import { AuditQueries } from './audit-queries.ts';
 
-const Time = Type.Optional(Type.String({ pattern: TIME_PATTERN }));
-
-const checkQuery = queryChecker(
-  Type.Object(
-    {
-      limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
-      cursor: Type.Optional(Type.String({ maxLength: 500 })),
-      project_id: Type.Optional(Type.String({ maxLength: 63 })),
-      event: Type.Optional(Type.Enum([...AUDIT_EVENTS])),
-      from: Time,
-      to: Time,
-      format: Type.Union([Type.Literal('json'), Type.Literal('jsonl')], { default: 'json' }),
-    },
-    { additionalProperties: false },
-  ),
-);
+const checkQuery = queryChecker(AuditQuery);
 
 @Controller('audit-logs')
 export class AuditController {
@@ -33,6 +18,7 @@ export class AuditController {
 
   @Get()
   @Access('admin')
+  @Describe(listAuditLogs)
   async list(@Query() query: unknown, @Res({ passthrough: true }) reply: FastifyReply): Promise<unknown> {
     const { limit, cursor, project_id: projectId, event, from, to, format } = checkQuery(query);
     const rows = await this.queries.page({

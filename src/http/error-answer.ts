@@ -54,15 +54,16 @@ function retryHeaders(error: AppError): Record<string, string> {
   return { 'retry-after': String(error.options.retryAfter ?? DEFAULT_RETRY_AFTER_S) };
 }
 
+/** The provider's word for a class of errors. */
+export function providerErrorType(status: number): string {
+  if (status === 429) return 'rate_limit_error';
+  return status >= 500 ? 'server_error' : 'invalid_request_error';
+}
+
 function providerError(error: AppError): Record<string, unknown> {
   return {
     message: error.message,
-    type:
-      error.status === 429
-        ? 'rate_limit_error'
-        : error.status >= 500
-          ? 'server_error'
-          : 'invalid_request_error',
+    type: providerErrorType(error.status),
     param: error.options.details?.[0]?.path.slice(1).replaceAll('/', '.') || null,
     code: error.code,
   };

@@ -20,6 +20,8 @@ const KEEP_ALIVE_MS = 65_000;
 /** As proxies log a client that went before its answer. Never sent. */
 const CLIENT_CLOSED = 499;
 const MAX_HEADER_BYTES = 16 * 1024;
+/** Of a URL as it is sent: a client's id can have 255 characters, each of them percent-encoded. */
+const MAX_PARAM_LENGTH = 1_024;
 
 /** A finished request, as the access log and the metrics see it: the route's template, never the URL. */
 export interface FinishedRequest {
@@ -47,6 +49,7 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
     genReqId: () => newRequestId(clock.now()),
     requestIdHeader: false,
     exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // While draining, requests on open connections are still answered, and told to close.
@@ -138,7 +141,7 @@ function startSpan(request: FastifyRequest, isTrusted: (address: string) => bool
 function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {
   const { limit, allowOrigin } = request.context;
   reply.header('x-request-id', request.id);
-  reply.header('cache-control', 'no-store');
+  if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   reply.header('x-content-type-options', 'nosniff');
   for (const [name, value] of Object.entries(rateLimitHeaders(limit))) {
     if (!reply.hasHeader(name)) reply.header(name, value);

@@ -23,10 +23,10 @@ export class RouteTable {
   /** The methods of the route that a URL names; undefined for none. */
   methodsOf(url: string): string[] | undefined {
     const path = url.split('?', 1)[0] ?? '';
-    for (const { pattern, methods } of this.#routes.values()) {
-      if (pattern.test(path)) return [...methods];
-    }
-    return undefined;
+    // As the router does: a path that is spelled out goes before one with a parameter.
+    const exact = this.#routes.get(path);
+    const route = exact ?? [...this.#routes.values()].find(({ pattern }) => pattern.test(path));
+    return route && [...route.methods];
   }
 
   list(): { method: string; template: string }[] {

@@ -1,6 +1,5 @@
 import { Controller, Get, Param, Patch, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import Type from 'typebox';
 import { auditEntry } from '../audit/audit-entry.ts';
 import { AuditLog } from '../audit/audit-log.ts';
 import { Access } from '../auth/access.ts';
@@ -9,15 +8,15 @@ import { notFound, unavailable } from '../common/app-error.ts';
 import { requestChecker } from '../common/schema.ts';
 import { Installation } from '../database/installation.ts';
 import { readJsonObject } from '../http/json-body.ts';
+import { Describe } from '../openapi/describe.ts';
 import { SessionQueries } from '../session/session-queries.ts';
 import { Vault } from '../vault/vault.ts';
 import { ProjectRegistry } from './project-registry.ts';
 import { projectView } from './project-view.ts';
+import { listProjects, patchProject, ProjectPatch } from './projects-api.ts';
 import type { Project } from './resource.ts';
 
-const checkPatch = requestChecker(
-  Type.Object({ suspended: Type.Boolean() }, { additionalProperties: false }),
-);
+const checkPatch = requestChecker(ProjectPatch);
 
 /** The projects that are configured and their state, for admins. */
 @Controller()
@@ -32,6 +31,7 @@ export class ProjectsController {
 
   @Get('projects')
   @Access('admin')
+  @Describe(listProjects)
   async list(): Promise<unknown> {
     const active = await this.#activeSessions();
     const { projectsById, duplicates, problems } = this.registry.snapshot;
@@ -43,6 +43,7 @@ export class ProjectsController {
 
   @Patch('projects/:id')
   @Access('admin')
+  @Describe(patchProject)
   async patch(@Req() request: FastifyRequest, @Param('id') id: string): Promise<unknown> {
     const { suspended } = checkPatch(await readJsonObject(request));
     const project = this.registry.snapshot.projectsById.get(id);

@@ -1,31 +1,20 @@
 import { Controller, Delete, Get, HttpCode, Param, Query, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import Type from 'typebox';
 import { Access } from '../auth/access.ts';
 import { adminOrigin } from '../auth/credentials.ts';
 import { unavailable } from '../common/app-error.ts';
 import { SESSION_ID_PATTERN } from '../common/ids.ts';
 import { Installation } from '../database/installation.ts';
 import { decodeCursor, encodeCursor, queryChecker } from '../http/query.ts';
+import { Describe } from '../openapi/describe.ts';
 import { ProjectPseudonyms } from '../projects/project-pseudonyms.ts';
+import { listSessions, SessionsQuery, terminateSession } from './admin-sessions-api.ts';
 import { LeaseService } from './lease.service.ts';
 import { SessionQueries, type SessionRow } from './session-queries.ts';
 
-const STATES = ['opening', 'active', 'released', 'expired', 'terminated', 'failed'] as const;
+const CURSOR = [SESSION_ID_PATTERN];
 
-const CURSOR = [/^\d{1,16}$/, SESSION_ID_PATTERN];
-
-const checkQuery = queryChecker(
-  Type.Object(
-    {
-      project_id: Type.Optional(Type.String({ maxLength: 63 })),
-      state: Type.Optional(Type.Enum([...STATES])),
-      cursor: Type.Optional(Type.String({ maxLength: 500 })),
-      limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
-    },
-    { additionalProperties: false },
-  ),
-);
+const checkQuery = queryChecker(SessionsQuery);
 
 /** The sessions of all projects, for admins. */
 @Controller('sessions')
@@ -39,26 +28,28 @@ export class AdminSessionsController {
 
   @Get()
   @Access('admin')
+  @Describe(listSessions)
   async list(@Query() query: unknown): Promise<unknown> {
     const { project_id: projectId, state, cursor, limit } = checkQuery(query);
     if (!this.installation.loaded) throw unavailable('The service cannot reach its database.');
-    const [openedAt, id] = decodeCursor(cursor, CURSOR) ?? [];
+    const [after] = decodeCursor(cursor, CURSOR) ?? [];
     const rows = await this.queries.list({
       projectHash: projectId === undefined ? undefined : this.installation.projectHash(projectId),
       state,
-      after: openedAt === undefined || id === undefined ? undefined : { openedAt, id },
+      after,
       limit: limit + 1,
     });
     const page = rows.slice(0, limit);
     const last = rows.length > limit ? page.at(-1) : undefined;
     return {
       sessions: page.map((row) => this.#show(row)),
-      next_cursor: last === undefined ? null : encodeCursor([last.opened_at_us, last.id]),
+      next_cursor: last === undefined ? null : encodeCursor([last.id]),
     };
   }
 
   @Delete(':id')
   @Access('admin')
+  @Describe(terminateSession)
   @HttpCode(204)
   async terminate(@Req() request: FastifyRequest, @Param('id') id: string): Promise<void> {
     const origin = adminOrigin(request);

@@ -18,21 +18,25 @@ export interface OpenRequest {
 }
 
 const closed = { additionalProperties: false };
-const Term = Type.String({ pattern: TERM });
+const Term = Type.String({ pattern: TERM, description: 'As the provider names it.' });
 const Instructions = Type.String({ maxLength: MAX_INSTRUCTIONS, pattern: '^[^\\u0000]*$' });
-const ProjectIdField = Type.Optional(Type.Union([Type.String({ pattern: PROJECT_ID }), Type.Null()]));
+const ProjectIdField = Type.Optional(
+  Type.Union([Type.String({ pattern: PROJECT_ID }), Type.Null()], {
+    description: 'Without a JWT: the project that pays.',
+  }),
+);
 
-const SessionBody = Type.Object(
+export const SessionBody = Type.Object(
   {
     project_id: ProjectIdField,
     model: Type.Optional(Term),
     voice: Type.Optional(Term),
     instructions: Type.Optional(Instructions),
   },
-  closed,
+  { ...closed, title: 'SessionRequest' },
 );
 
-const Anything = Type.Optional(Type.Unknown());
+const Anything = Type.Optional(Type.Unknown({ description: 'As the provider defines it.' }));
 
 /** The GA session object of the provider's API: names are closed, and the fields that a project rules are typed. */
 const RealtimeSession = Type.Object(
@@ -73,10 +77,10 @@ const RealtimeSession = Type.Object(
     truncation: Anything,
     prompt: Anything,
   },
-  closed,
+  { ...closed, title: 'RealtimeSession' },
 );
 
-const ClientSecretsBody = Type.Object(
+export const ClientSecretsBody = Type.Object(
   {
     project_id: ProjectIdField,
     expires_after: Type.Optional(
@@ -90,7 +94,7 @@ const ClientSecretsBody = Type.Object(
     ),
     session: Type.Optional(RealtimeSession),
   },
-  closed,
+  { ...closed, title: 'ClientSecretsRequest' },
 );
 
 const checkSessionBody = requestChecker(SessionBody);
@@ -186,10 +190,12 @@ export function grantedVoice(asked: string | undefined, session: Record<string, 
   return typeof voice === 'string' && isTerm(voice) ? voice : null;
 }
 
-const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+/** Without spaces around it, which HTTP takes away. */
+export const IDEMPOTENCY_KEY = '^[!-~]([ -~]{0,253}[!-~])?$';
+const IDEMPOTENCY_KEY_PATTERN = new RegExp(IDEMPOTENCY_KEY);
 
 export function checkIdempotencyKey(key: string | undefined): string | undefined {
-  if (key !== undefined && !IDEMPOTENCY_KEY.test(key)) {
+  if (key !== undefined && !IDEMPOTENCY_KEY_PATTERN.test(key)) {
     throw new AppError(
       'invalid_request',
       'The Idempotency-Key header must be 1 to 255 printable characters.',

@@ -3,14 +3,27 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Access } from '../auth/access.ts';
 import { adminOrigin, credentialsOf, originOf } from '../auth/credentials.ts';
 import { AppError } from '../common/app-error.ts';
+import { requestChecker } from '../common/schema.ts';
 import { readJsonObject } from '../http/json-body.ts';
 import { CLIENT_SECRETS_PATH, headerOf } from '../http/request-context.ts';
+import { Describe } from '../openapi/describe.ts';
 import { ProjectPseudonyms } from '../projects/project-pseudonyms.ts';
 import { originAllowed } from '../auth/caller.ts';
 import { type LeaseHolder, LeaseService } from './lease.service.ts';
 import { inFlatForm, readClientSecretsBody, readSessionBody } from './open-request.ts';
+import {
+  openSession,
+  openSessionCompatibly,
+  readSession,
+  ReleaseBody,
+  releaseSession,
+  releaseSessionByBeacon,
+  renewSession,
+} from './session-api.ts';
 import { SessionEndpoint } from './session-endpoint.ts';
 import type { SessionRow } from './session-queries.ts';
+
+const checkRelease = requestChecker(ReleaseBody);
 
 /** What a client does with sessions: open one, keep it, look at it, give it back. */
 @Controller()
@@ -23,6 +36,7 @@ export class SessionController {
 
   @Post('session')
   @Access('caller')
+  @Describe(openSession)
   @HttpCode(200)
   open(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<unknown> {
     return this.endpoint.open(request, reply, readSessionBody).catch((error: unknown) => {
@@ -32,6 +46,7 @@ export class SessionController {
 
   @Post(CLIENT_SECRETS_PATH)
   @Access('caller')
+  @Describe(openSessionCompatibly)
   @HttpCode(200)
   openCompatibly(
     @Req() request: FastifyRequest,
@@ -42,12 +57,14 @@ export class SessionController {
 
   @Get('session/:id')
   @Access('lease')
+  @Describe(readSession)
   async read(@Req() request: FastifyRequest, @Param('id') id: string): Promise<unknown> {
     return this.#show(request, await this.leases.read(id, holderOf(request)));
   }
 
   @Post('session/:id/heartbeat')
   @Access('lease')
+  @Describe(renewSession)
   @HttpCode(200)
   async heartbeat(@Req() request: FastifyRequest, @Param('id') id: string): Promise<unknown> {
     const { renewed, row } = await this.leases.renew(id, holderOf(request));
@@ -58,6 +75,7 @@ export class SessionController {
 
   @Delete('session/:id')
   @Access('lease')
+  @Describe(releaseSession)
   @HttpCode(204)
   async release(@Req() request: FastifyRequest, @Param('id') id: string): Promise<void> {
     await this.#release(request, id, holderOf(request));
@@ -65,11 +83,14 @@ export class SessionController {
 
   @Post('session/:id/release')
   @Access('lease')
+  @Describe(releaseSessionByBeacon)
   @HttpCode(204)
   async releaseByBeacon(@Req() request: FastifyRequest, @Param('id') id: string): Promise<void> {
     const body = await readJsonObject(request, { plainText: true });
     const inBody = typeof body['lease_token'] === 'string' ? body['lease_token'] : undefined;
-    await this.#release(request, id, holderOf(request, inBody));
+    const holder = holderOf(request, inBody);
+    checkRelease(body);
+    await this.#release(request, id, holder);
   }
 
   async #release(request: FastifyRequest, id: string, holder: LeaseHolder): Promise<void> {

@@ -2,8 +2,10 @@ import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/access.ts';
 import { VERSION } from '../common/version.ts';
+import { Describe } from '../openapi/describe.ts';
 import { Metrics, totalsText } from './metrics.ts';
 import { SessionGauge } from './session-gauge.ts';
+import { readHealth, readTotals } from './telemetry-api.ts';
 
 @Controller()
 export class MetricsController {
@@ -14,6 +16,7 @@ export class MetricsController {
 
   @Get('metrics')
   @Public('totals of this process without project ids, for status pages')
+  @Describe(readTotals)
   async totals(
     @Req() request: FastifyRequest,
     @Query('format') format: unknown,
@@ -30,6 +33,7 @@ export class MetricsController {
 
   @Get('health')
   @Public('tells that the process answers, and nothing else')
+  @Describe(readHealth)
   health(): unknown {
     return { status: 'ok', version: VERSION };
   }

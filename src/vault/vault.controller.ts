@@ -1,33 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { Controller, Delete, Get, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type from 'typebox';
 import { Access } from '../auth/access.ts';
 import { adminOrigin } from '../auth/credentials.ts';
-import { invalidRequest } from '../common/app-error.ts';
 import { Clock } from '../common/clock.ts';
 import { requestChecker } from '../common/schema.ts';
 import { SecretString } from '../common/secret-string.ts';
 import { readJsonObject } from '../http/json-body.ts';
-import { PROJECT_ID } from '../projects/project-schema.ts';
+import { Describe } from '../openapi/describe.ts';
 import { type Deposit, type Deposited, KeyDeposits } from './key-deposits.ts';
-import { keyProblem, Vault } from './vault.ts';
+import { Vault } from './vault.ts';
+import {
+  DepositBody,
+  depositKey,
+  readVaultHealth,
+  RemovalBody,
+  removeKey,
+  rotateKey,
+  RotationBody,
+} from './vault-api.ts';
 
 const PROBE_SLOW_MS = 2_000;
 
-const ProjectIdField = Type.String({ pattern: PROJECT_ID });
-const checkDeposit = requestChecker(
-  Type.Object(
-    { project_id: ProjectIdField, openai_key: Type.String(), validate: Type.Optional(Type.Boolean()) },
-    { additionalProperties: false },
-  ),
-);
-const checkRotation = requestChecker(
-  Type.Object({ project_id: ProjectIdField, openai_key: Type.String() }, { additionalProperties: false }),
-);
-const checkRemoval = requestChecker(
-  Type.Object({ project_id: ProjectIdField }, { additionalProperties: false }),
-);
+const checkDeposit = requestChecker(DepositBody);
+const checkRotation = requestChecker(RotationBody);
+const checkRemoval = requestChecker(RemovalBody);
 
 /** The keys of the vault, for admins: they come in here and never go out again. */
 @Controller()
@@ -40,6 +37,7 @@ export class VaultController {
 
   @Post('projects/key')
   @Access('admin')
+  @Describe(depositKey)
   async deposit(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -53,6 +51,7 @@ export class VaultController {
 
   @Post('projects/key/rotate')
   @Access('admin')
+  @Describe(rotateKey)
   async rotate(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -65,6 +64,7 @@ export class VaultController {
 
   @Delete('projects/key')
   @Access('admin')
+  @Describe(removeKey)
   async remove(@Req() request: FastifyRequest): Promise<unknown> {
     const body = checkRemoval(await readJsonObject(request));
     const { project_id: projectId } = body;
@@ -75,6 +75,7 @@ export class VaultController {
   /** A write, read and removal of a throw-away key. */
   @Get('health/vault')
   @Access('admin')
+  @Describe(readVaultHealth)
   async health(): Promise<unknown> {
     const ref = { name: `vestibule-probe-${randomBytes(8).toString('hex')}`, key: 'probe' };
     const started = this.clock.monotonic();
@@ -95,8 +96,6 @@ export class VaultController {
   }
 
   #deposit(request: FastifyRequest, body: { project_id: string; openai_key: string }): Deposit {
-    const problem = keyProblem(body.openai_key);
-    if (problem !== undefined) throw invalidRequest([{ path: '/openai_key', message: problem }]);
     return {
       projectId: body.project_id,
       secret: new SecretString(body.openai_key),

@@ -21,10 +21,11 @@ export abstract class Vault {
   abstract onChange(listener: () => void): void;
 }
 
+/** What an HTTP header can carry; every provider’s keys are of this form. */
+export const KEY_PATTERN = '^[!-~]{8,512}$';
+const KEY = new RegExp(KEY_PATTERN);
+
 /** Why a text cannot be a provider key; undefined when it can. */
 export function keyProblem(text: string): string | undefined {
-  // What an HTTP header can carry; every provider's keys are of this form.
-  return /^[\x21-\x7e]{8,512}$/.test(text)
-    ? undefined
-    : 'must be 8 to 512 printable ASCII characters without spaces';
+  return KEY.test(text) ? undefined : 'must be 8 to 512 printable ASCII characters without spaces';
 }

@@ -177,6 +177,8 @@ describe('a session’s lease', () => {
       expect((await release(text, '{"lease_token":"lt_wrong"}')).status).toBe(404);
       expect((await release(text, '{}')).status).toBe(401);
       expect((await release(text, 'lease_token')).status).toBe(400);
+      const bearer = { authorization: `Bearer ${session.lease_token}` };
+      expect((await release({ ...text, ...bearer }, '{"lease_token":7}')).status).toBe(400);
       const form = { 'content-type': 'application/x-www-form-urlencoded' };
       expect((await release(form, `lease_token=${session.lease_token}`)).status).toBe(415);
       expect((await read(session)).json.state).toBe('active');

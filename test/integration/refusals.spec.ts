@@ -318,6 +318,8 @@ describe('unserved paths and methods', () => {
     ['/turn-credentials', 'POST', 'GET'],
     ['/session/ses_x/heartbeat', 'GET', 'POST'],
     ['/audit-logs', 'DELETE', 'GET'],
+    ['/projects/key', 'GET', 'POST, DELETE'],
+    ['/projects/x', 'GET', 'PATCH'],
   ])('says of %s, asked by %s, that it takes %s', async (path, method, allow) => {
     const answer = await stack.request(path, { method });
     expectRefusal(path, answer, 405, 'method_not_allowed');

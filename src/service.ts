@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { AppModule } from './app.module.ts';
 import { RejectionSampler } from './audit/rejection-sampler.ts';
 import type { Clock } from './common/clock.ts';
+import { within } from './common/within.ts';
 import type { Settings } from './config/load-settings.ts';
 import { createDataSource } from './database/data-source.ts';
 import { Database } from './database/database.ts';
@@ -167,13 +168,4 @@ async function createApp(options: AppOptions): Promise<NestFastifyApplication> {
 function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return host.includes(':') ? `[${host}]` : host;
-}
-
-async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  await Promise.race([work, timeout]);
-  clearTimeout(timer);
 }

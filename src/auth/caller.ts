@@ -30,12 +30,20 @@ export interface CallerClaims {
   origin: string | undefined;
 }
 
+/** Whose project it is about, told also when the caller is then refused; but not with a 401, which must not tell. */
+export interface KnownProject {
+  project: Project;
+  flow: Principal['flow'];
+  /** Whether the request's Origin may read the answer. */
+  readable: boolean;
+}
+
 /** Names the caller or refuses it, from memory and without waiting, so that no answer's time tells which it was. */
 export function resolveCaller(
   snapshot: Snapshot,
   vault: Vault,
   claims: CallerClaims,
-  onProject: (project: Project) => void,
+  onProject: (known: KnownProject) => void,
 ): Principal {
   return claims.token === undefined
     ? resolveProject(snapshot, vault, claims, onProject)
@@ -46,7 +54,7 @@ function resolveProject(
   snapshot: Snapshot,
   vault: Vault,
   { projectId, origin }: CallerClaims,
-  onProject: (project: Project) => void,
+  onProject: (known: KnownProject) => void,
 ): Principal {
   if (projectId === undefined || projectId === null) throw new Unauthorized('no_credentials');
   const project = typeof projectId === 'string' ? snapshot.projectsById.get(projectId) : undefined;
@@ -56,7 +64,7 @@ function resolveProject(
   if (!originAllowed(project, origin)) throw new Unauthorized('origin');
   const key = vault.find(project.keyRef);
   if (key === undefined) throw new Unauthorized('project_without_key');
-  onProject(project);
+  onProject({ project, flow: 'vault', readable: true });
   if (suspended) throw new AppError('suspended', 'This project is suspended.');
   return { flow: 'vault', project, key, client: undefined };
 }
@@ -65,11 +73,11 @@ function resolveClient(
   snapshot: Snapshot,
   vault: Vault,
   { token, projectId, origin }: CallerClaims & { token: VerifiedToken },
-  onProject: (project: Project) => void,
+  onProject: (known: KnownProject) => void,
 ): Principal {
   const client = clientOf(snapshot, token);
   const project = snapshot.projectsByName.get(client.projectName);
-  if (project && originAllowed(project, origin)) onProject(project);
+  if (project) onProject({ project, flow: 'commercial', readable: originAllowed(project, origin) });
   refuseClient(client, project, projectId);
   if (project === undefined) throw keyUnavailable();
   return { flow: 'commercial', project, key: vault.find(project.keyRef), client };

@@ -1,12 +1,16 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import type { Clock } from '../common/clock.ts';
+import { memo } from '../common/memo.ts';
 import type { SecretString } from '../common/secret-string.ts';
 
 const ISSUER = 'vestibule';
 export const MAX_TOKEN_TTL_S = 24 * 60 * 60;
 
 export const isOwnIssuer = (iss: unknown): boolean => iss === undefined || iss === ISSUER;
+
+/** Tokens of which it is remembered that they are signed: a client brings its own with every request. */
+const MAX_KEPT_TOKENS = 1_000;
 
 /**
  * The tokens that this service signs: HS256. By the library that passport-jwt itself uses, which computes at once: for
@@ -15,6 +19,8 @@ export const isOwnIssuer = (iss: unknown): boolean => iss === undefined || iss =
 export class OwnTokens {
   readonly #keys: KeyObject[];
   readonly #clock: Clock;
+  /** The secrets are those of the process, so a signature that held once holds; times are looked at every time. */
+  readonly #signedClaims = memo(MAX_KEPT_TOKENS, (token) => this.#checkSignature(token));
 
   /** The first secret signs, all verify. */
   constructor(secrets: SecretString[], clock: Clock) {
@@ -24,15 +30,24 @@ export class OwnTokens {
 
   /** The claims of a token whose signature, times and audience hold; undefined for any other. */
   verify(token: string, skewSeconds: number): jwt.JwtPayload | undefined {
-    const options = {
-      algorithms: ['HS256'] satisfies jwt.Algorithm[],
-      clockTimestamp: Math.floor(this.#clock.now() / 1000),
-      clockTolerance: skewSeconds,
-    };
+    const claims = this.#signedClaims(token);
+    if (claims === undefined || !isOwnAudience(claims.aud)) return undefined;
+    const now = Math.floor(this.#clock.now() / 1000);
+    const { exp, nbf = now } = claims;
+    // They are what somebody wrote, whatever the type says.
+    if (typeof exp !== 'number' || typeof nbf !== 'number') return undefined;
+    return now < exp + skewSeconds && nbf <= now + skewSeconds ? claims : undefined;
+  }
+
+  #checkSignature(token: string): jwt.JwtPayload | undefined {
     for (const key of this.#keys) {
       try {
-        const claims = jwt.verify(token, key, options);
-        return typeof claims === 'object' && isComplete(claims) ? claims : undefined;
+        const claims = jwt.verify(token, key, {
+          algorithms: ['HS256'],
+          ignoreExpiration: true,
+          ignoreNotBefore: true,
+        });
+        return typeof claims === 'object' ? claims : undefined;
       } catch {
         // the next key may have signed it
       }
@@ -50,8 +65,9 @@ export class OwnTokens {
   }
 }
 
-/** A list of one is the same audience (RFC 7519 §4.1.3). */
-function isComplete({ exp, aud }: jwt.JwtPayload): boolean {
-  const [first, ...others] = [aud === undefined ? ISSUER : aud].flat();
-  return typeof exp === 'number' && first === ISSUER && others.length === 0;
+/** Absent or `vestibule`; a list of one is the same audience (RFC 7519 §4.1.3). */
+function isOwnAudience(audience: unknown): boolean {
+  if (audience === undefined) return true;
+  const [first, ...others] = [audience].flat();
+  return first === ISSUER && others.length === 0;
 }

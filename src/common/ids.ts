@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomFillSync } from 'node:crypto';
+import { hash, randomFillSync } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const TIME_DIGITS = 10;
@@ -16,15 +16,21 @@ function takeRandom(): Buffer {
 
 /** `prefix` and 26 Crockford base32 digits: 50 bits of time, so that indexes grow at one end, then 80 random bits. */
 function sortableId(prefix: string, epochMs: number): string {
+  let random = '';
+  for (const byte of takeRandom()) random += ALPHABET.charAt(byte & 31);
+  return `${prefix}${timeDigits(epochMs)}${random}`;
+}
+
+function timeDigits(epochMs: number): string {
   let time = '';
   for (let rest = epochMs, digit = 0; digit < TIME_DIGITS; digit += 1, rest = Math.floor(rest / 32)) {
     time = ALPHABET.charAt(rest % 32) + time;
   }
-  let random = '';
-  for (const byte of takeRandom()) random += ALPHABET.charAt(byte & 31);
-  return `${prefix}${time}${random}`;
+  return time;
 }
 
+/** Sorts before every session id of this time or a later one, and after every earlier one. */
+export const sessionIdAt = (epochMs: number): string => `ses_${timeDigits(epochMs)}`;
 export const newSessionId = (epochMs: number): string => sortableId('ses_', epochMs);
 export const newRequestId = (epochMs: number): string => sortableId('req_', epochMs);
 export const newChainId = (epochMs: number): string => sortableId('chn_', epochMs);
@@ -33,9 +39,9 @@ export const SESSION_ID_PATTERN = /^ses_[0-9a-hjkmnp-tv-z]{26}$/;
 
 /** 256 random bits, URL-safe. */
 export function newLeaseToken(): string {
-  return `lt_${randomBytes(32).toString('base64url')}`;
+  return `lt_${Buffer.concat([takeRandom(), takeRandom()]).toString('base64url')}`;
 }
 
 export function sha256Hex(text: string): string {
-  return createHash('sha256').update(text, 'utf8').digest('hex');
+  return hash('sha256', text, 'hex');
 }

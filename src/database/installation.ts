@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { unavailable } from '../common/app-error.ts';
+import { memo } from '../common/memo.ts';
 import type { Database } from './database.ts';
 
 const MAX_KEPT_PSEUDONYMS = 10_000;
@@ -21,12 +22,10 @@ export class ForeignDatabaseError extends Error {}
 
 /** What this installation keeps in its database for good: its name, and the key of its pseudonyms. */
 export class Installation {
-  #pseudonymKey: Buffer | undefined;
-  /** Few names are asked for again and again. */
-  readonly #pseudonyms = new Map<string, string>();
+  #pseudonymOf: ((text: string) => string) | undefined;
 
   get loaded(): boolean {
-    return this.#pseudonymKey !== undefined;
+    return this.#pseudonymOf !== undefined;
   }
 
   /** Claims a new database for the namespace, or checks that an old one is its own. */
@@ -38,7 +37,10 @@ export class Installation {
         'this database belongs to an installation with another VESTIBULE_NAMESPACE',
       );
     }
-    this.#pseudonymKey = row.pseudonym_key;
+    const key = row.pseudonym_key;
+    this.#pseudonymOf = memo(MAX_KEPT_PSEUDONYMS, (text) =>
+      createHmac('sha256', key).update(text).digest('hex').slice(0, 32),
+    );
   }
 
   /** The keyed pseudonym under which database rows know a project: 32 hex digits, the same everywhere, for ever. */
@@ -47,13 +49,7 @@ export class Installation {
   }
 
   pseudonym(kind: string, name: string): string {
-    if (this.#pseudonymKey === undefined) throw unavailable('The service cannot reach its database.');
-    const text = `${kind}\0${name}`;
-    const known = this.#pseudonyms.get(text);
-    if (known !== undefined) return known;
-    const pseudonym = createHmac('sha256', this.#pseudonymKey).update(text).digest('hex').slice(0, 32);
-    if (this.#pseudonyms.size >= MAX_KEPT_PSEUDONYMS) this.#pseudonyms.clear();
-    this.#pseudonyms.set(text, pseudonym);
-    return pseudonym;
+    if (this.#pseudonymOf === undefined) throw unavailable('The service cannot reach its database.');
+    return this.#pseudonymOf(`${kind}\0${name}`);
   }
 }

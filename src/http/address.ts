@@ -1,10 +1,13 @@
 import ipaddr from 'ipaddr.js';
+import { memo } from '../common/memo.ts';
 import type { AddressRange } from '../config/settings.ts';
 
+const MAX_KEPT_ADDRESSES = 10_000;
+
 /** One spelling for each address: IPv4-mapped IPv6 as IPv4, IPv6 shortened, no zone. */
-export function normalAddress(text: string): string {
-  return ipaddr.isValid(text) ? ipaddr.process(text.replace(/%.*$/, '')).toString() : '0.0.0.0';
-}
+export const normalAddress = memo(MAX_KEPT_ADDRESSES, (text) =>
+  ipaddr.isValid(text) ? ipaddr.process(text.replace(/%.*$/, '')).toString() : '0.0.0.0',
+);
 
 /** What limits count as one caller: an IPv4 address, or the /64 that one IPv6 site holds. */
 export function limitedAddress(address: string): string {

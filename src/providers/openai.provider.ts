@@ -3,6 +3,7 @@ import { Agent, request } from 'undici';
 import { AppError } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
 import { isRecord } from '../common/json.ts';
+import { memo } from '../common/memo.ts';
 import { readLimited } from '../common/read-limited.ts';
 import { withoutTrailingSlash } from '../common/url.ts';
 import { traced } from '../telemetry/tracing.ts';
@@ -14,6 +15,7 @@ import { type Grant, type MintRequest, RealtimeProvider } from './realtime-provi
 const DEADLINE_MS = 10_000;
 const MAX_ANSWER_BYTES = 256 * 1024;
 const MAX_SKEW_S = 60;
+const MAX_KEPT_ENDPOINTS = 100;
 const CONNECTIONS = 256;
 const DEFAULT_RETRY_AFTER_S = 5;
 const MAX_RETRY_AFTER_S = 86_400;
@@ -48,12 +50,7 @@ export class OpenAiProvider extends RealtimeProvider {
 
   override async mint(key: ProjectKey, mint: MintRequest, signal: AbortSignal): Promise<Grant> {
     const authorization = await traced('key', () => bearer(key));
-    const { hostname, port } = new URL(mint.baseUrl);
-    const attributes = {
-      'http.request.method': 'POST',
-      'server.address': hostname,
-      ...(port !== '' && { 'server.port': Number(port) }),
-    };
+    const { attributes } = endpointOf(mint.baseUrl);
     const asked = (): Promise<Grant> => this.#mint(authorization, key, mint, signal);
     return traced('mint', asked, { kind: SpanKind.CLIENT, attributes });
   }
@@ -96,7 +93,7 @@ export class OpenAiProvider extends RealtimeProvider {
     const started = this.#clock.monotonic();
     const deadline = new Deadline(DEADLINE_MS, signal);
     try {
-      const response = await request(`${withoutTrailingSlash(baseUrl)}/realtime/client_secrets`, {
+      const response = await request(endpointOf(baseUrl).url, {
         method: 'POST',
         dispatcher: this.#agent,
         headers: { authorization, 'content-type': 'application/json' },
@@ -118,6 +115,17 @@ export class OpenAiProvider extends RealtimeProvider {
     }
   }
 }
+
+const endpointOf = memo(MAX_KEPT_ENDPOINTS, (baseUrl: string) => {
+  const url = new URL(`${withoutTrailingSlash(baseUrl)}/realtime/client_secrets`);
+  const { hostname, port } = url;
+  const attributes = {
+    'http.request.method': 'POST',
+    'server.address': hostname,
+    ...(port !== '' && { 'server.port': Number(port) }),
+  };
+  return { url, attributes };
+});
 
 function bearer(key: ProjectKey): string {
   return `Bearer ${key.reveal()}`;

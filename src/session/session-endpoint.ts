@@ -32,7 +32,6 @@ export class SessionEndpoint {
     const body = await readJsonObject(request);
     const principal = this.identify(request, body['project_id']);
     const { project, flow } = principal;
-    request.context.session = { project: project.projectId, flow, replayed: false };
     const asked = read(body, project);
     const idempotencyKey = checkIdempotencyKey(headerOf(request, 'idempotency-key'));
     const caller = withKey(principal);
@@ -49,7 +48,7 @@ export class SessionEndpoint {
           request.context.limit = limit;
         },
       });
-      request.context.session.replayed = opened.replayed;
+      request.context.session = { project: project.projectId, flow, replayed: opened.replayed };
       if (opened.replayed) reply.header('idempotency-replayed', 'true');
       return opened.answer;
     } catch (error) {
@@ -58,13 +57,15 @@ export class SessionEndpoint {
     }
   }
 
-  /** Names the caller, or refuses it and counts the refusal; also says which Origin may read the answer. */
+  /** Names the caller, or refuses it and counts the refusal; also notes whose project it is, and who may read the answer. */
   identify(request: FastifyRequest, projectId: unknown): Principal {
     const { token } = credentialsOf(request, 'caller');
     const origin = headerOf(request, 'origin');
     try {
-      return resolveCaller(this.#registry.snapshot, this.#vault, { token, projectId, origin }, () => {
-        if (origin !== undefined) request.context.allowOrigin = origin;
+      const claims = { token, projectId, origin };
+      return resolveCaller(this.#registry.snapshot, this.#vault, claims, ({ project, flow, readable }) => {
+        request.context.session = { project: project.projectId, flow, replayed: false };
+        if (readable && origin !== undefined) request.context.allowOrigin = origin;
       });
     } catch (error) {
       if (error instanceof Unauthorized) {

@@ -35,20 +35,32 @@ const RENEW = {
     RETURNING ${COLUMNS}`,
 };
 
-/** Ids begin with their time. */
+/** Ids begin with their time. $1 is the state, $2 the last id of the page before, $3 the page's size. */
+const PAGE = '($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR id < $2) ORDER BY id DESC LIMIT $3';
 const LIST = {
   name: 'session_list',
-  text: `SELECT * FROM (SELECT ${COLUMNS} FROM sessions) s
-    WHERE ($1::text IS NULL OR project_hash = $1) AND ($2::text IS NULL OR state = $2)
-      AND ($3::text IS NULL OR id < $3)
-    ORDER BY id DESC LIMIT $4`,
+  text: `SELECT * FROM (SELECT ${COLUMNS} FROM sessions) s WHERE ${PAGE}`,
+};
+/** The live and the ended ones, which have indexes of their own. */
+const LIST_OF_PROJECT = {
+  name: 'session_list_of_project',
+  text: `SELECT * FROM (
+      (SELECT * FROM (SELECT ${COLUMNS} FROM sessions
+        WHERE project_hash = $4 AND state IN ('opening', 'active')) live WHERE ${PAGE})
+      UNION ALL
+      (SELECT * FROM (SELECT ${COLUMNS} FROM sessions
+        WHERE project_hash = $4 AND ended_at IS NOT NULL) ended WHERE ${PAGE})
+    ) both_kinds ORDER BY id DESC LIMIT $3`,
 };
 
 const LAPSED = {
   name: 'sessions_lapsed',
   // The clock as one value: asked for each row, it would not be looked up in the index.
-  text: `SELECT id FROM sessions WHERE state IN ('opening', 'active') AND lease_expires_at <= (SELECT clock_timestamp())
-    ORDER BY lease_expires_at LIMIT $1`,
+  text: `SELECT lapsed.id FROM project_slots p, LATERAL (
+      SELECT id FROM sessions WHERE project_hash = p.project_hash AND state IN ('opening', 'active')
+        AND lease_expires_at <= (SELECT clock_timestamp())
+      ORDER BY lease_expires_at LIMIT $1) AS lapsed
+    WHERE p.taken > 0 LIMIT $1`,
 };
 
 const LIVE_OF = {
@@ -91,7 +103,10 @@ export class SessionQueries {
   }
 
   list({ projectHash, state, after, limit }: ListOptions): Promise<SessionRow[]> {
-    return this.#database.query<SessionRow>(LIST, [projectHash ?? null, state ?? null, after ?? null, limit]);
+    const page = [state ?? null, after ?? null, limit];
+    return projectHash === undefined
+      ? this.#database.query<SessionRow>(LIST, page)
+      : this.#database.query<SessionRow>(LIST_OF_PROJECT, [...page, projectHash]);
   }
 
   async lapsed(limit: number): Promise<string[]> {

@@ -2,21 +2,33 @@ import type { Logger } from 'pino';
 import { auditEntry } from '../audit/audit-entry.ts';
 import { SYSTEM_ORIGIN } from '../audit/audit-event.ts';
 import type { Clock } from '../common/clock.ts';
-import type { Database } from '../database/database.ts';
+import { sessionIdAt } from '../common/ids.ts';
+import type { Database, Statement } from '../database/database.ts';
 import type { SessionQueries } from './session-queries.ts';
-import type { SessionStore } from './session-store.ts';
+import type { End, SessionStore } from './session-store.ts';
 
 const EXPIRY_TICK_MS = 1_000;
 const EXPIRY_BATCH = 500;
+const MAX_EXPIRY_BATCHES = 20;
 const RETENTION_TICK_MS = 60_000;
 const RETENTION_BATCH = 1_000;
 const MAX_RETENTION_BATCHES = 50;
 
-const RETENTION = [
+interface Retention extends Statement {
+  /** What the statement asks for beside the batch's size, by the time in milliseconds. */
+  values?: (now: number) => unknown[];
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const RETENTION: Retention[] = [
   {
     name: 'retain_sessions',
+    // Opened eight days ago they have ended seven days ago, for none lasts more than one; and ids begin with their time.
     text: `DELETE FROM sessions WHERE id IN (
-      SELECT id FROM sessions WHERE ended_at < now() - interval '7 days' LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1`,
+      SELECT id FROM sessions WHERE id < $2 AND ended_at IS NOT NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
+      RETURNING 1`,
+    values: (now: number) => [sessionIdAt(now - 8 * DAY_MS)],
   },
   {
     name: 'retain_idempotency',
@@ -95,17 +107,11 @@ export class Sweeper {
   }
 
   async expire(): Promise<void> {
-    const ids = await this.#queries.lapsed(EXPIRY_BATCH);
-    await Promise.all(
-      ids.map((id) =>
-        this.#store.end({
-          session_id: id,
-          state: 'expired',
-          only_lapsed: true,
-          event: auditEntry('session_expired', SYSTEM_ORIGIN, {}),
-        }),
-      ),
-    );
+    for (let batch = 0; batch < MAX_EXPIRY_BATCHES; batch += 1) {
+      const ids = await this.#queries.lapsed(EXPIRY_BATCH);
+      await Promise.all(ids.map((id) => this.#store.end(expiry(id))));
+      if (ids.length < EXPIRY_BATCH) break;
+    }
   }
 
   /** What only a change by hand can put wrong is put right again, and said. */
@@ -116,11 +122,21 @@ export class Sweeper {
   }
 
   async retain(): Promise<void> {
-    for (const statement of RETENTION) {
+    for (const { values: valuesAt, ...statement } of RETENTION) {
+      const values = valuesAt?.(this.#clock.now()) ?? [];
       for (let batch = 0; batch < MAX_RETENTION_BATCHES; batch += 1) {
-        const deleted = await this.#database.query(statement, [RETENTION_BATCH]);
+        const deleted = await this.#database.query(statement, [RETENTION_BATCH, ...values]);
         if (deleted.length < RETENTION_BATCH) break;
       }
     }
   }
+}
+
+function expiry(id: string): End {
+  return {
+    session_id: id,
+    state: 'expired',
+    only_lapsed: true,
+    event: auditEntry('session_expired', SYSTEM_ORIGIN, {}),
+  };
 }

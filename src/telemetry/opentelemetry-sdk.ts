@@ -1,7 +1,10 @@
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
 import { VERSION } from '../common/version.ts';
+import { within } from '../common/within.ts';
 import type { Tracing } from './start-tracing.ts';
+
+const FLUSH_TIMEOUT_MS = 3_000;
 
 /** The SDK, for traces alone: metrics are Prometheus's, logs go to stdout. */
 export function startSdk(): Tracing {
@@ -17,5 +20,6 @@ export function startSdk(): Tracing {
     textMapPropagator: null,
   });
   sdk.start();
-  return { stop: () => sdk.shutdown() };
+  // A receiver that is away must not hold up the stop; what it did not take is lost.
+  return { stop: () => within(FLUSH_TIMEOUT_MS, sdk.shutdown().catch(() => undefined)) };
 }

@@ -1,7 +1,7 @@
 import type { Environment } from '../config/load-settings.ts';
 
 export interface Tracing {
-  /** Sends what is still queued, within the exporter's own time limit. */
+  /** Sends what is still queued, as far as a few seconds go. */
   stop(): Promise<void>;
 }
 

@@ -11,6 +11,7 @@ import {
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { OwnTokens } from '../../src/auth/own-tokens.ts';
 import { TokenVerifier } from '../../src/auth/token-verifier.ts';
 import { SystemClock } from '../../src/common/clock.ts';
 import { loadSettings } from '../../src/config/load-settings.ts';
@@ -496,7 +497,8 @@ describe('an issuer’s token', () => {
     const { jwtIssuers } = loadSettings({
       VESTIBULE_JWT_ISSUERS: JSON.stringify([{ issuer, audience: AUDIENCE, jwksUri: `${issuer}/jwks` }]),
     });
-    const verifier = new TokenVerifier([], jwtIssuers, new SystemClock());
+    const clock = new SystemClock();
+    const verifier = new TokenVerifier(new OwnTokens([], clock), jwtIssuers, clock);
     publish(idp, '/rotating/jwks', before);
     await expect(verifier.verify(foreign('rotating', before))).resolves.toMatchObject({ subject: 'partner' });
     publish(idp, '/rotating/jwks', after);

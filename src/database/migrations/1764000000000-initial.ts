@@ -4,9 +4,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 export class Initial1764000000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(TABLES);
-    await runner.query(INITIAL_LISTING_INDEXES);
+    await runner.query(INITIAL_SESSION_INDEXES);
     await runner.query(AUDIT);
-    await runner.query(INITIAL_EVENT_INDEX);
+    await runner.query(INITIAL_AUDIT_INDEXES);
     await runner.query(INITIAL_AUDIT_APPEND);
     await runner.query(INITIAL_STEPS);
   }
@@ -60,10 +60,6 @@ const TABLES = `
   -- counts a project's slots and finds those whose lease lapsed
   CREATE INDEX sessions_live ON sessions (project_hash, lease_expires_at) INCLUDE (flow, client)
     WHERE state IN ('opening', 'active');
-  -- finds the lapsed leases of all projects
-  CREATE INDEX sessions_lapsing ON sessions (lease_expires_at) WHERE state IN ('opening', 'active');
-  -- deletes ended sessions after their retention
-  CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
   CREATE TABLE limit_windows (
     scope text NOT NULL CHECK (scope IN ('project', 'client', 'project_address')),
@@ -92,10 +88,14 @@ const TABLES = `
   CREATE INDEX idempotency_created ON idempotency (created_at);
 `;
 
-export const INITIAL_LISTING_INDEXES = `
+export const INITIAL_SESSION_INDEXES = `
+  -- finds the lapsed leases of all projects
+  CREATE INDEX sessions_lapsing ON sessions (lease_expires_at) WHERE state IN ('opening', 'active');
   -- GET /sessions, newest first, of all and of one project
   CREATE INDEX sessions_opened ON sessions (opened_at, id);
   CREATE INDEX sessions_of_project ON sessions (project_hash, opened_at, id);
+  -- deletes ended sessions after their retention
+  CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 `;
 
 const AUDIT = `
@@ -117,9 +117,6 @@ const AUDIT = `
     hash text NOT NULL,
     PRIMARY KEY (chain, seq)
   );
-  -- GET /audit-logs, newest first, of all and of one project
-  CREATE INDEX audit_events_time ON audit_events (time, chain, seq);
-  CREATE INDEX audit_events_project ON audit_events (project_hash, time, chain, seq);
 
   CREATE TABLE audit_heads (
     chain text PRIMARY KEY,
@@ -140,8 +137,10 @@ const AUDIT = `
     $$ SELECT coalesce(to_json(value)::text, 'null') $$;
 `;
 
-export const INITIAL_EVENT_INDEX = `
-  -- GET /audit-logs of one event
+export const INITIAL_AUDIT_INDEXES = `
+  -- GET /audit-logs, newest first, of all, of one project and of one event
+  CREATE INDEX audit_events_time ON audit_events (time, chain, seq);
+  CREATE INDEX audit_events_project ON audit_events (project_hash, time, chain, seq);
   CREATE INDEX audit_events_event ON audit_events (event, time, chain, seq);
 `;
 

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import {
   INITIAL_AUDIT_APPEND,
-  INITIAL_EVENT_INDEX,
-  INITIAL_LISTING_INDEXES,
+  INITIAL_AUDIT_INDEXES,
+  INITIAL_SESSION_INDEXES,
   INITIAL_STEPS,
 } from './1764000000000-initial.ts';
 
@@ -32,10 +32,10 @@ export class Batches1764600000000 implements MigrationInterface {
       DROP TYPE audit_entry;
       ALTER FUNCTION json_text(text) IMMUTABLE;
       DROP TABLE project_slots;
-      DROP INDEX sessions_of_project, audit_events_event;
+      DROP INDEX sessions_of_project, audit_events_time, audit_events_project, audit_events_event;
     `);
-    await runner.query(INITIAL_LISTING_INDEXES);
-    await runner.query(INITIAL_EVENT_INDEX);
+    await runner.query(INITIAL_SESSION_INDEXES);
+    await runner.query(INITIAL_AUDIT_INDEXES);
     await runner.query(INITIAL_AUDIT_APPEND);
     await runner.query(INITIAL_STEPS);
   }
@@ -46,8 +46,8 @@ export class Batches1764600000000 implements MigrationInterface {
  * steps name the keys that they look up (`= ANY`) and ask for nothing that another index offers: `ended_at IS NULL`
  * where they have ids, and not the state, which means the same and has an index of all live sessions.
  */
-const BY_KEY = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
-  SET enable_mergejoin = off SET enable_material = off`;
+const BY_KEY = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_mergejoin = off
+  SET enable_material = off`;
 
 const SLOTS = `
   -- How many sessions of a project hold a slot: the sessions that are opening or active, counted once and kept up by
@@ -106,13 +106,19 @@ const SLOTS = `
 `;
 
 const INDEXES = `
-  -- Session ids sort by time, so the primary key lists all sessions, newest first, and this one a project's.
-  DROP INDEX sessions_opened;
-  DROP INDEX sessions_of_project;
-  CREATE INDEX sessions_of_project ON sessions (project_hash, id);
+  -- A row of sessions is written three times, an audit row never again: what each of their indexes costs is most of
+  -- what a session costs here. Ids sort by time, so the primary key lists all sessions, newest first, and finds those
+  -- whose retention is over; lapsed leases are found project by project.
+  DROP INDEX sessions_opened, sessions_of_project, sessions_lapsing, sessions_ended;
+  -- GET /sessions of one project: of those that are live, the index that counts them has few
+  CREATE INDEX sessions_of_project ON sessions (project_hash, id) WHERE ended_at IS NOT NULL;
+
+  -- Rows of one batch share their time and so an entry; what is to be sorted further is few.
+  DROP INDEX audit_events_time, audit_events_project, audit_events_event;
+  CREATE INDEX audit_events_time ON audit_events (time);
+  CREATE INDEX audit_events_project ON audit_events (project_hash, time);
   -- The steps of sessions are most of the rows: who looks for one of them meets it among the newest soon enough.
-  DROP INDEX audit_events_event;
-  CREATE INDEX audit_events_event ON audit_events (event, time, chain, seq) WHERE event NOT IN
+  CREATE INDEX audit_events_event ON audit_events (event, time) WHERE event NOT IN
     ('vault_key_loaded', 'session_created', 'session_released', 'session_expired');
 `;
 
@@ -214,7 +220,7 @@ const ENDING = `
           WHEN b.state = 'opening' THEN 'failed'
           WHEN b.asked = 'failed' THEN 'released'
           ELSE b.asked END
-        FROM before b WHERE s.id = ANY (v_ids) AND s.id = b.id
+        FROM before b WHERE s.id = b.id
         RETURNING s.id, s.project_hash, s.flow, s.quota_subject, s.quota_month, s.idempotency_key, b.event,
           b.state = 'opening' AND NOT b.keep_quota AS returns_quota,
           b.state = 'opening' OR b.asked = 'failed' AS returns_claim
@@ -271,7 +277,6 @@ const RESERVING = `
     v_now timestamptz;
     v_month date;
     r record;
-    w record;
     v_entries audit_entry[] := '{}';
     v_reserved integer[] := '{}';
     -- aligned: projects in order, what they have taken, and how much of it this batch took
@@ -279,7 +284,7 @@ const RESERVING = `
     v_taken integer[];
     v_taken_by_vault integer[];
     v_project integer := 0;
-    -- aligned: windows in order
+    -- aligned: windows
     v_windows text[];
     v_window_scopes text[];
     v_window_subjects text[];
@@ -287,8 +292,12 @@ const RESERVING = `
     v_window_used integer[];
     v_window_counted boolean[];
     v_window integer;
+    v_scope text;
+    v_subject text;
+    v_requests integer;
+    v_length interval;
     v_reset_at timestamptz;
-    -- aligned: quotas in order
+    -- aligned: quotas
     v_quotas text[];
     v_quota_used bigint[];
     v_quota_added integer[];
@@ -305,45 +314,47 @@ const RESERVING = `
       RAISE EXCEPTION 'sessions are counted under read committed only: an older snapshot would overlook some'
         USING ERRCODE = 'invalid_transaction_state';
     END IF;
-    SELECT array_agg(DISTINCT project_hash ORDER BY project_hash) INTO v_projects
-      FROM jsonb_to_recordset(p_requests) AS q (project_hash text);
-    PERFORM lock_slots(v_projects);
+    SELECT array_agg(DISTINCT value->>'project_hash' ORDER BY value->>'project_hash') INTO v_projects
+      FROM jsonb_array_elements(p_requests);
+    SELECT array_agg(taken), array_agg(taken_by_vault) INTO v_taken, v_taken_by_vault FROM (
+      SELECT * FROM project_slots WHERE project_hash = ANY (v_projects) ORDER BY project_hash FOR UPDATE) AS locked;
+    IF cardinality(v_taken) IS DISTINCT FROM cardinality(v_projects) THEN
+      PERFORM lock_slots(v_projects);
+      v_taken := NULL;
+    END IF;
     v_now := clock_timestamp();
     v_month := date_trunc('month', v_now AT TIME ZONE 'UTC');
     reserved_at := extract(epoch FROM v_now);
 
+    -- Of each project some more than this batch can need: a statement's work is bounded, and the sweeper ends the rest.
     SELECT jsonb_agg(jsonb_build_object('session_id', id, 'state', 'expired', 'only_lapsed', true, 'event',
-      '{"event": "session_expired", "actor_kind": "system", "outcome": "success", "detail": "{}"}'::jsonb))
-      INTO v_lapsed FROM sessions
-      WHERE project_hash = ANY (v_projects) AND state IN ('opening', 'active') AND lease_expires_at <= v_now;
+        '{"event": "session_expired", "actor_kind": "system", "outcome": "success", "detail": "{}"}'::jsonb))
+      INTO v_lapsed FROM unnest(v_projects) AS p, LATERAL (
+        SELECT id FROM sessions
+        WHERE project_hash = p AND state IN ('opening', 'active') AND lease_expires_at <= v_now
+        ORDER BY lease_expires_at LIMIT 100) AS lapsed;
     IF v_lapsed IS NOT NULL THEN
       v_entries := end_holding_sessions(v_lapsed);
       ordinal := 0; verdict := 'expired'; active_sessions := cardinality(v_entries);
       RETURN NEXT;
     END IF;
 
-    SELECT array_agg(taken ORDER BY project_hash), array_agg(taken_by_vault ORDER BY project_hash)
-      INTO v_taken, v_taken_by_vault FROM project_slots WHERE project_hash = ANY (v_projects);
-
-    SELECT array_agg(scope || ' ' || subject ORDER BY scope, subject), array_agg(scope ORDER BY scope, subject),
-        array_agg(subject ORDER BY scope, subject)
-      INTO v_windows, v_window_scopes, v_window_subjects FROM (
-        SELECT DISTINCT x.scope, x.subject FROM jsonb_to_recordset(p_requests) AS q (windows jsonb),
-          jsonb_to_recordset(q.windows) AS x (scope text, subject text)) AS distinct_windows;
-    PERFORM FROM limit_windows JOIN unnest(v_window_scopes, v_window_subjects) AS x (scope, subject) USING (scope, subject)
-      ORDER BY scope, subject FOR UPDATE OF limit_windows;
-    SELECT array_agg(l.started_at ORDER BY x.o), array_agg(coalesce(l.used, 0) ORDER BY x.o)
-      INTO v_window_started, v_window_used
-      FROM unnest(v_window_scopes, v_window_subjects) WITH ORDINALITY AS x (scope, subject, o)
-        LEFT JOIN limit_windows l USING (scope, subject);
-
-    SELECT array_agg(DISTINCT quota->>'subject' ORDER BY quota->>'subject') INTO v_quotas
-      FROM jsonb_to_recordset(p_requests) AS q (quota jsonb) WHERE quota IS NOT NULL;
-    IF v_quotas IS NOT NULL THEN
-      PERFORM FROM quotas WHERE subject = ANY (v_quotas) AND month = v_month ORDER BY subject FOR UPDATE;
-      SELECT array_agg(coalesce(l.used, 0) ORDER BY x.o) INTO v_quota_used
-        FROM unnest(v_quotas) WITH ORDINALITY AS x (subject, o)
-          LEFT JOIN quotas l ON l.subject = x.subject AND l.month = v_month;
+    -- Rows that were just made, or counts that the lapsed sessions changed.
+    IF v_taken IS NULL OR v_lapsed IS NOT NULL THEN
+      SELECT array_agg(taken ORDER BY project_hash), array_agg(taken_by_vault ORDER BY project_hash)
+        INTO v_taken, v_taken_by_vault FROM project_slots WHERE project_hash = ANY (v_projects);
+    END IF;
+    SELECT array_agg(scope), array_agg(subject), array_agg(scope || ' ' || subject), array_agg(started_at), array_agg(used)
+      INTO v_window_scopes, v_window_subjects, v_windows, v_window_started, v_window_used FROM (
+        SELECT * FROM limit_windows WHERE scope = ANY (ARRAY['client', 'project', 'project_address'])
+          AND subject = ANY (ARRAY(SELECT w->>'subject'
+            FROM jsonb_array_elements(p_requests) AS q, jsonb_array_elements(q->'windows') AS w))
+        ORDER BY scope, subject FOR UPDATE) AS locked;
+    IF p_requests @? '$[*].quota' THEN
+      SELECT array_agg(subject), array_agg(used) INTO v_quotas, v_quota_used FROM (
+        SELECT * FROM quotas WHERE month = v_month
+          AND subject = ANY (ARRAY(SELECT q->'quota'->>'subject' FROM jsonb_array_elements(p_requests) AS q))
+        ORDER BY subject FOR UPDATE) AS locked;
     END IF;
 
     FOR r IN
@@ -375,20 +386,30 @@ const RESERVING = `
       END IF;
 
       verdict := 'reserved';
-      FOR w IN SELECT * FROM jsonb_to_recordset(r.windows) AS x (scope text, subject text, requests integer, seconds integer) LOOP
-        v_window := array_position(v_windows, w.scope || ' ' || w.subject);
-        v_reset_at := v_window_started[v_window] + make_interval(secs => w.seconds);
+      FOR i IN 0 .. jsonb_array_length(r.windows) - 1 LOOP
+        v_scope := r.windows->i->>'scope';
+        v_subject := r.windows->i->>'subject';
+        v_requests := r.windows->i->'requests';
+        v_length := make_interval(secs => (r.windows->i->'seconds')::integer);
+        v_window := array_position(v_windows, v_scope || ' ' || v_subject);
+        IF v_window IS NULL THEN
+          v_window := coalesce(cardinality(v_windows), 0) + 1;
+          v_windows[v_window] := v_scope || ' ' || v_subject;
+          v_window_scopes[v_window] := v_scope;
+          v_window_subjects[v_window] := v_subject;
+        END IF;
+        v_reset_at := v_window_started[v_window] + v_length;
         -- a start in the future is one of before the clock was set back
         IF v_reset_at IS NULL OR v_reset_at <= v_now OR v_window_started[v_window] > v_now THEN
           v_window_started[v_window] := v_now;
           v_window_used[v_window] := 0;
-          v_reset_at := v_now + make_interval(secs => w.seconds);
+          v_reset_at := v_now + v_length;
         END IF;
-        window_limit := w.requests;
-        window_remaining := greatest(w.requests - v_window_used[v_window] - 1, 0);
+        window_limit := v_requests;
+        window_remaining := greatest(v_requests - v_window_used[v_window] - 1, 0);
         window_reset_at := extract(epoch FROM v_reset_at);
-        IF v_window_used[v_window] >= w.requests THEN
-          verdict := 'rate_limited:' || w.scope;
+        IF v_window_used[v_window] >= v_requests THEN
+          verdict := 'rate_limited:' || v_scope;
           retry_at := window_reset_at;
           EXIT;
         END IF;
@@ -399,6 +420,11 @@ const RESERVING = `
       v_quota := NULL;
       IF verdict = 'reserved' AND r.quota IS NOT NULL THEN
         v_quota := array_position(v_quotas, r.quota->>'subject');
+        IF v_quota IS NULL THEN
+          v_quota := coalesce(cardinality(v_quotas), 0) + 1;
+          v_quotas[v_quota] := r.quota->>'subject';
+          v_quota_used[v_quota] := 0;
+        END IF;
         IF v_quota_used[v_quota] >= (r.quota->>'limit')::bigint THEN
           verdict := 'quota_exceeded';
           retry_at := extract(epoch FROM (v_month + interval '1 month') AT TIME ZONE 'UTC');
@@ -453,9 +479,11 @@ const RESERVING = `
         AS x (scope, subject, started_at, used, counted) WHERE x.counted
       ON CONFLICT (scope, subject) DO UPDATE SET started_at = excluded.started_at, used = excluded.used;
     IF cardinality(v_reserved) > 0 THEN
-      INSERT INTO quotas
-        SELECT x.subject, v_month, x.added FROM unnest(v_quotas, v_quota_added) AS x (subject, added) WHERE x.added > 0
-        ON CONFLICT (subject, month) DO UPDATE SET used = quotas.used + excluded.used;
+      IF v_quotas IS NOT NULL THEN
+        INSERT INTO quotas
+          SELECT x.subject, v_month, x.added FROM unnest(v_quotas, v_quota_added) AS x (subject, added) WHERE x.added > 0
+          ON CONFLICT (subject, month) DO UPDATE SET used = quotas.used + excluded.used;
+      END IF;
       UPDATE project_slots p SET taken = x.taken, taken_by_vault = x.by_vault
         FROM unnest(v_projects, v_taken, v_taken_by_vault) AS x (project_hash, taken, by_vault)
         WHERE p.project_hash = x.project_hash AND p.taken <> x.taken;
@@ -499,17 +527,20 @@ const ACTIVATING = `
           provider_session_id = i.provider_session_id, voice = coalesce(i.voice, s.voice),
           lease_expires_at = least(to_timestamp(i.lease_expires_at), s.ends_at)
         FROM jsonb_to_recordset(p_sessions) AS i (session_id text, provider_session_id text, voice text,
-          lease_expires_at float8, sealed_answer text, event jsonb)
-        WHERE s.id = ANY (v_ids) AND s.id = i.session_id AND s.activated_at IS NULL AND s.ended_at IS NULL AND s.lease_expires_at > clock_timestamp()
-        RETURNING s.id, s.project_hash, s.idempotency_key, i.sealed_answer, i.event
-    ), kept AS (
-      UPDATE idempotency k SET sealed_answer = decode(a.sealed_answer, 'hex') FROM activated a
-        WHERE k.key_hash = a.idempotency_key AND k.session_id = a.id
+          lease_expires_at float8, event jsonb)
+        WHERE s.id = ANY (v_ids) AND s.id = i.session_id AND s.activated_at IS NULL AND s.ended_at IS NULL
+          AND s.lease_expires_at > clock_timestamp()
+        RETURNING s.id, s.project_hash, i.event
     )
-    SELECT array_agg(ROW(e.event, e.outcome, e.actor, e.actor_kind, e.ip, e.request_id, e.trace_id, a.project_hash,
-        a.id, e.detail)::audit_entry ORDER BY a.id)
-      INTO v_entries FROM activated a, jsonb_populate_record(NULL::audit_entry, a.event) AS e;
+    SELECT array_agg(a.id), array_agg(ROW(e.event, e.outcome, e.actor, e.actor_kind, e.ip, e.request_id, e.trace_id,
+        a.project_hash, a.id, e.detail)::audit_entry)
+      INTO v_ids, v_entries FROM activated a, jsonb_populate_record(NULL::audit_entry, a.event) AS e;
+    IF p_sessions @? '$[*].sealed_answer' THEN
+      UPDATE idempotency k SET sealed_answer = decode(i.sealed_answer, 'hex')
+        FROM jsonb_to_recordset(p_sessions) AS i (session_id text, sealed_answer text), sessions s
+        WHERE s.id = ANY (v_ids) AND s.id = i.session_id AND k.key_hash = s.idempotency_key AND k.session_id = s.id;
+    END IF;
     PERFORM append_entries(p_chain, v_entries);
-    RETURN ARRAY(SELECT session_id FROM unnest(v_entries));
+    RETURN coalesce(v_ids, '{}');
   END $$;
 `;

@@ -24,6 +24,10 @@ page.
 `;
 
 const TAIL = `
+OpenTelemetry's own variables (\`OTEL_*\`) go to its SDK as they are and are not checked here. Without an endpoint in
+\`OTEL_EXPORTER_OTLP_ENDPOINT\` or \`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT\` nothing is exported. See
+[traces](observability.md#traces).
+
 Projects and clients are not settings: they are manifests, read while the program runs. See
 [projects](../src/projects/README.md).
 `;

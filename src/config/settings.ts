@@ -189,7 +189,7 @@ export const declarations = {
   }),
   trustProxy: required({
     env: 'VESTIBULE_TRUST_PROXY',
-    doc: 'CIDRs, comma separated, whose `X-Forwarded-For` is believed.',
+    doc: 'CIDRs, comma separated, whose `X-Forwarded-For` and sampled flag are believed.',
     default: '',
     parse: list(addressRange),
   }),

@@ -58,10 +58,7 @@ export const readHealth: RouteDescription = {
     200: {
       description: 'It does.',
       content: json(
-        Type.Object(
-          { status: Type.Literal('ok'), version: Type.String() },
-          { ...closed, title: 'Health' },
-        ),
+        Type.Object({ status: Type.Literal('ok'), version: Type.String() }, { ...closed, title: 'Health' }),
         { status: 'ok', version: '0.1.0' },
       ),
     },

@@ -35,8 +35,11 @@ const OURS = '#e9a23b';
 const PACKAGE = '#8fb3d9';
 const RUNTIME = '#cfd3d8';
 
+const packages = new Set<string>();
+
 function nameOf({ functionName, url }: ProfileNode['callFrame']): string {
   const dependency = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1];
+  if (dependency !== undefined) packages.add(dependency);
   if (dependency !== undefined) return dependency;
   const own = /\/dist\/(.+)\.js$/.exec(url)?.[1];
   if (own !== undefined) return `src/${own}`;
@@ -73,8 +76,7 @@ function draw(box: Box, left: number, depth: number, total: number): string[] {
   if (box.micros / total < MIN_SHARE) return [];
   const share = ((box.micros / total) * 100).toFixed(1);
   const label = box.name.slice(0, Math.max(0, Math.floor((width - 6) / CHARACTER)));
-  const colour = box.name.startsWith('src/') ? OURS : /^[(a-z@]/.test(box.name) ? PACKAGE : RUNTIME;
-  const fill = box.name.startsWith('node:') || box.name.startsWith('(') ? RUNTIME : colour;
+  const fill = box.name.startsWith('src/') ? OURS : packages.has(box.name) ? PACKAGE : RUNTIME;
   const at = `x="${left.toFixed(1)}" y="${depth * ROW}"`;
   const lines = [
     `<g><title>${escape(box.name)}: ${share} %</title>` +

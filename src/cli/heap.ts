@@ -9,7 +9,7 @@ const ALLOCATOR = { MALLOC_ARENA_MAX: '2' };
  * Starts the program over under these limits, which are read before any code runs: the same process, with its id, its
  * arguments and its open files. Does nothing where the first is set, by us or by who runs it.
  */
-export function limitHeap(): void {
+export function restartWithinBounds(): void {
   const { execArgv, execPath, env, argv } = process;
   const options = [...execArgv, env['NODE_OPTIONS'] ?? ''].join(' ');
   if (options.includes('--max-semi-space-size') || process.platform === 'win32') return;

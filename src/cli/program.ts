@@ -1,12 +1,18 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { VERSION } from '../common/version.ts';
 import { SettingsError } from '../config/load-settings.ts';
-import { limitHeap } from './heap.ts';
+import { restartWithinBounds } from './heap.ts';
 
 const USAGE_EXIT_CODE = 2;
+/** What the packages need that the rooms import. npm scripts and npx run Node 24. */
+const OLDEST_NODE = 22;
 
 /** The program `vestibule`: parses the command line, loads and runs one command, and sets the exit code. */
 export async function run(argv: string[]): Promise<void> {
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
+    process.stderr.write(`Node ${OLDEST_NODE} or newer is needed, this is ${process.versions.node}\n`);
+    process.exit(SettingsError.EXIT_CODE);
+  }
   const program = new Command('vestibule')
     .description('Hands out credentials for realtime voice APIs; the provider keys never leave the vault.')
     .version(VERSION)
@@ -15,7 +21,7 @@ export async function run(argv: string[]): Promise<void> {
     .command('serve', { isDefault: true })
     .description('serve the API (the default)')
     .action(async () => {
-      limitHeap();
+      restartWithinBounds();
       await (await import('./serve.ts')).serveCommand();
     });
   program

@@ -16,7 +16,7 @@ export const MEANINGS: Record<ErrorCode, string> = {
   idempotency_conflict: 'The Idempotency-Key was used with another body, or its first request still runs.',
   session_ended: 'The session has ended: open a new one.',
   payload_too_large: 'The body is larger than 64 KiB.',
-  unsupported_media_type: 'The body is not application/json in UTF-8, or it is compressed.',
+  unsupported_media_type: 'The body is not of a media type that this route takes, not UTF-8, or compressed.',
   misdirected: 'This host name is not served here.',
   rate_limited: 'Too many requests in this window; `resetAt` says when it ends.',
   quota_exceeded: 'The sessions of this month are used up.',
@@ -24,7 +24,7 @@ export const MEANINGS: Record<ErrorCode, string> = {
   provider_rate_limited: 'The provider limits the project’s requests.',
   internal: 'The service failed. Its log says more under the request id.',
   provider_rejected_key: 'The provider rejected the project’s key.',
-  provider_error: 'The provider answered with nonsense (502) or not in time (504).',
+  provider_error: 'The provider failed or gave no usable answer (502), or none in time (504).',
   unavailable: 'Something that the request needs is away for now, such as the database.',
   key_unavailable: 'The client’s project has no key in the vault.',
 };

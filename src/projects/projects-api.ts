@@ -83,7 +83,7 @@ export const listProjects: RouteDescription = {
 };
 
 export const patchProject: RouteDescription = {
-  id: 'suspendProject',
+  id: 'patchProject',
   tag: 'Projects and clients',
   summary: 'Suspend or resume a project',
   path: {

@@ -111,7 +111,8 @@ export class SessionStore {
     this.#database = database;
     this.#clock = clock;
     this.#onAudited = onAudited;
-    const [reserving, activating, ending] = [1, 2, 3].map(() => newChainId(clock.now()));
+    const now = clock.now();
+    const [reserving, activating, ending] = [newChainId(now), newChainId(now), newChainId(now)];
     const limits = { maxBatch: MAX_BATCH, maxUnanswered: MAX_UNANSWERED };
     // What confirms or frees a reservation is never turned away before a reservation is.
     const roomy = { maxBatch: MAX_BATCH, maxUnanswered: 4 * MAX_UNANSWERED };
@@ -153,7 +154,7 @@ export class SessionStore {
     await Promise.all(ends.map((end) => this.endEventually(end)));
   }
 
-  async #reserveBatch(chain: string | undefined, items: Reservation[]): Promise<ReservationAnswer[]> {
+  async #reserveBatch(chain: string, items: Reservation[]): Promise<ReservationAnswer[]> {
     const started = this.#clock.monotonic();
     const rows = await this.#database.query<ReservationRow>(RESERVE, [chain, JSON.stringify(items)]);
     const answers: ReservationAnswer[] = [];
@@ -168,11 +169,7 @@ export class SessionStore {
     return answers;
   }
 
-  async #step(
-    statement: Statement,
-    chain: string | undefined,
-    items: (Activation | End)[],
-  ): Promise<boolean[]> {
+  async #step(statement: Statement, chain: string, items: (Activation | End)[]): Promise<boolean[]> {
     const started = this.#clock.monotonic();
     const [row] = await this.#database.query<{ ids: string[] }>(statement, [chain, JSON.stringify(items)]);
     const ids = new Set(row?.ids);

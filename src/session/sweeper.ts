@@ -16,7 +16,7 @@ const MAX_RETENTION_BATCHES = 50;
 
 interface Retention extends Statement {
   /** What the statement asks for beside the batch's size, by the time in milliseconds. */
-  values?: (now: number) => unknown[];
+  valuesAt?: (now: number) => unknown[];
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -28,7 +28,7 @@ const RETENTION: Retention[] = [
     text: `DELETE FROM sessions WHERE id IN (
       SELECT id FROM sessions WHERE id < $2 AND ended_at IS NOT NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
       RETURNING 1`,
-    values: (now: number) => [sessionIdAt(now - 8 * DAY_MS)],
+    valuesAt: (now: number) => [sessionIdAt(now - 8 * DAY_MS)],
   },
   {
     name: 'retain_idempotency',
@@ -122,7 +122,7 @@ export class Sweeper {
   }
 
   async retain(): Promise<void> {
-    for (const { values: valuesAt, ...statement } of RETENTION) {
+    for (const { valuesAt, ...statement } of RETENTION) {
       const values = valuesAt?.(this.#clock.now()) ?? [];
       for (let batch = 0; batch < MAX_RETENTION_BATCHES; batch += 1) {
         const deleted = await this.#database.query(statement, [RETENTION_BATCH, ...values]);

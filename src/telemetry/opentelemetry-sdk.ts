@@ -21,5 +21,11 @@ export function startSdk(): Tracing {
   });
   sdk.start();
   // A receiver that is away must not hold up the stop; what it did not take is lost.
-  return { stop: () => within(FLUSH_TIMEOUT_MS, sdk.shutdown().catch(() => undefined)) };
+  return {
+    stop: () =>
+      within(
+        FLUSH_TIMEOUT_MS,
+        sdk.shutdown().catch(() => undefined),
+      ),
+  };
 }

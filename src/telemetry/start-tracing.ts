@@ -18,7 +18,7 @@ export async function startTracing(environment: Environment): Promise<Tracing | 
 }
 
 /** Whether the environment names somebody who receives traces. */
-export function isExporting(environment: Environment): boolean {
+function isExporting(environment: Environment): boolean {
   const { OTEL_SDK_DISABLED: disabled, OTEL_TRACES_EXPORTER: exporters = '' } = environment;
   if (disabled?.trim().toLowerCase() === 'true') return false;
   const names = exporters

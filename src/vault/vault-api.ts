@@ -11,7 +11,9 @@ export const DepositBody = Type.Object(
   {
     project_id,
     openai_key,
-    validate: Type.Optional(Type.Boolean({ description: 'Ask the provider first whether it takes the key.' })),
+    validate: Type.Optional(
+      Type.Boolean({ description: 'Ask the provider first whether it takes the key.' }),
+    ),
   },
   { ...closed, title: 'KeyDeposit' },
 );

@@ -10,7 +10,7 @@ import { ProjectsModule } from '../projects/projects.module.ts';
 import { ProvidersModule } from '../providers/providers.module.ts';
 import { RealtimeProvider } from '../providers/realtime-provider.ts';
 import { Log } from '../telemetry/log.ts';
-import { DirectoryVault } from './directory-vault.ts';
+import { createVault } from './create-vault.ts';
 import { KeyDeposits } from './key-deposits.ts';
 import { Vault } from './vault.ts';
 import { VaultController } from './vault.controller.ts';
@@ -19,11 +19,7 @@ import { VaultController } from './vault.controller.ts';
   imports: [AuditModule, ProjectsModule, ProvidersModule],
   controllers: [VaultController],
   providers: [
-    provide(
-      Vault,
-      [ManifestDirectory, Clock, Log],
-      (directory, clock, log) => new DirectoryVault(directory, clock, log),
-    ),
+    provide(Vault, [ManifestDirectory, Clock, Log], createVault),
     provide(
       KeyDeposits,
       [Vault, ProjectRegistry, RealtimeProvider, AuditLog, Installation, Clock],

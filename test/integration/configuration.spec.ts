@@ -137,8 +137,10 @@ describe('configuration by manifests', () => {
       ]);
       for (const { output } of stack.services) {
         for (const field of ['/spec/limitz', '/spec/session/voices']) {
-          const line = output.find((text) => text.includes('bad.json#1') && text.includes(field));
-          expect(JSON.parse(line ?? '{}')).toMatchObject({ level: 'warn', source: 'bad.json#1', field });
+          const line = await until('it is logged', () =>
+            output.find((text) => text.includes('bad.json#1') && text.includes(field)),
+          );
+          expect(JSON.parse(line)).toMatchObject({ level: 'warn', source: 'bad.json#1', field });
         }
       }
       for (const { url } of stack.services) expect((await open('proj_bad', url)).status).toBe(200);

@@ -280,7 +280,7 @@ describe('real answers fit the document', () => {
       return [await stack.admin('/projects/key', remove), await stack.admin('/projects/key', remove)];
     },
     listProjects: async () => [await stack.admin('/projects')],
-    suspendProject: async () => [
+    patchProject: async () => [
       await stack.admin('/projects/proj_keyless', { method: 'PATCH', body: { suspended: true } }),
       await stack.admin('/projects/proj_keyless', { method: 'PATCH', body: { suspended: false } }),
       await stack.admin('/projects/proj_keyless', { method: 'PATCH' }),

@@ -2,6 +2,7 @@ import { migrate } from '../../src/database/migrate.ts';
 import { createMigrationDataSource } from '../../src/database/data-source.ts';
 import { PROJECT, type Stack, startStack } from '../support/stack.ts';
 import { slotsTaken } from '../support/session-records.ts';
+import { until } from '../support/until.ts';
 
 const CAP = 3;
 
@@ -52,9 +53,33 @@ describe('the count of a project’s slots', () => {
     expect(await counted()).toBe(await slotsTaken(stack.database));
   });
 
+  it('ends a backlog of lapsed leases without standing still, and serves meanwhile', async () => {
+    const [row] = await stack.database.query<{ hash: string }>(
+      'SELECT project_hash AS hash FROM project_slots',
+    );
+    await stack.database.query(
+      `INSERT INTO sessions (id, project_hash, flow, state, model, key_fingerprint, lease_token_hash, lease_seconds,
+         lease_expires_at, ends_at, opened_at)
+       SELECT 'ses_' || lpad(n::text, 26, '0'), $1, 'vault', 'active', 'm', 'sha256:0', '\\x00', 60,
+         clock_timestamp() - interval '1 second', clock_timestamp() + interval '1 hour', clock_timestamp()
+       FROM generate_series(1, 5000) AS n`,
+      [row!.hash],
+    );
+    await stack.database.query(
+      "UPDATE sessions SET lease_expires_at = clock_timestamp() WHERE state IN ('opening', 'active')",
+    );
+    expect(await recount()).toHaveLength(1);
+    const started = performance.now();
+    await until('a slot is free again', async () => (await open()).status === 200);
+    await until('the backlog is gone', async () => (await slotsTaken(stack.database)) <= CAP);
+    expect(performance.now() - started).toBeLessThan(8_000);
+    expect(await counted()).toBe(await slotsTaken(stack.database));
+  });
+
   it('begins with the sessions that are live when it comes to a database', async () => {
+    for (let opened = 0; opened < CAP; opened += 1) await open();
     const live = await slotsTaken(stack.database);
-    expect(live).toBeGreaterThan(0);
+    expect(live).toBe(CAP);
     const owner = createMigrationDataSource(stack.database.ownerUrl);
     await owner.initialize();
     await owner.undoLastMigration();

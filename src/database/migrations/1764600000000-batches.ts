@@ -49,6 +49,9 @@ export class Batches1764600000000 implements MigrationInterface {
 const BY_KEY = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_mergejoin = off
   SET enable_material = off`;
 
+/** Lapsed leases that one reservation ends, by which the work of a statement is bounded. */
+const LAPSED_ENDED = { ofProject: 100, inAll: 500 };
+
 const SLOTS = `
   -- How many sessions of a project hold a slot: the sessions that are opening or active, counted once and kept up by
   -- the functions that change it. Whoever changes it holds the row, so it is the project's lock as well.
@@ -326,13 +329,16 @@ const RESERVING = `
     v_month := date_trunc('month', v_now AT TIME ZONE 'UTC');
     reserved_at := extract(epoch FROM v_now);
 
-    -- Of each project some more than this batch can need: a statement's work is bounded, and the sweeper ends the rest.
+    -- Of each project as many as a batch can need, and bounded in all. Of a backlog, as after an outage, the sweeper
+    -- ends the rest; until then they hold their slots.
     SELECT jsonb_agg(jsonb_build_object('session_id', id, 'state', 'expired', 'only_lapsed', true, 'event',
         '{"event": "session_expired", "actor_kind": "system", "outcome": "success", "detail": "{}"}'::jsonb))
-      INTO v_lapsed FROM unnest(v_projects) AS p, LATERAL (
-        SELECT id FROM sessions
-        WHERE project_hash = p AND state IN ('opening', 'active') AND lease_expires_at <= v_now
-        ORDER BY lease_expires_at LIMIT 100) AS lapsed;
+      INTO v_lapsed FROM (
+        SELECT lapsed.id FROM unnest(v_projects) AS p, LATERAL (
+          SELECT id FROM sessions
+          WHERE project_hash = p AND state IN ('opening', 'active') AND lease_expires_at <= v_now
+          ORDER BY lease_expires_at LIMIT ${LAPSED_ENDED.ofProject}) AS lapsed
+        LIMIT ${LAPSED_ENDED.inAll}) AS bounded;
     IF v_lapsed IS NOT NULL THEN
       v_entries := end_holding_sessions(v_lapsed);
       ordinal := 0; verdict := 'expired'; active_sessions := cardinality(v_entries);

@@ -80,7 +80,9 @@ function tellOps(port: number, { status, text }: HttpAnswer): Found | undefined 
   if (status !== 503 || !/^[a-z ]{1,40}$/.test(word)) return undefined;
   return warning(
     `the running service is not ready: ${word}`,
-    'see its log: most often it waits for the database',
+    word === 'draining'
+      ? 'it is stopping: wait, or start it again'
+      : 'see its log: most often it waits for the database',
   );
 }
 

@@ -35,19 +35,20 @@ export class OwnTokens {
     const now = Math.floor(this.#clock.now() / 1000);
     const { exp, nbf = now } = claims;
     // They are what somebody wrote, whatever the type says.
-    if (typeof exp !== 'number' || typeof nbf !== 'number') return undefined;
-    return now < exp + skewSeconds && nbf <= now + skewSeconds ? claims : undefined;
+    if (!Number.isFinite(exp) || !Number.isFinite(nbf)) return undefined;
+    return now < Number(exp) + skewSeconds && nbf <= now + skewSeconds ? claims : undefined;
   }
 
   #checkSignature(token: string): jwt.JwtPayload | undefined {
     for (const key of this.#keys) {
       try {
-        const claims = jwt.verify(token, key, {
+        const { header, payload } = jwt.verify(token, key, {
           algorithms: ['HS256'],
           ignoreExpiration: true,
           ignoreNotBefore: true,
+          complete: true,
         });
-        return typeof claims === 'object' ? claims : undefined;
+        return typeof payload === 'object' && header.crit === undefined ? Object.freeze(payload) : undefined;
       } catch {
         // the next key may have signed it
       }

@@ -12,7 +12,7 @@ const ALLOCATOR = { MALLOC_ARENA_MAX: '2' };
 export function restartWithinBounds(): void {
   const { execArgv, execPath, env, argv } = process;
   const options = [...execArgv, env['NODE_OPTIONS'] ?? ''].join(' ');
-  if (options.includes('--max-semi-space-size') || process.platform === 'win32') return;
+  if (options.replaceAll('_', '-').includes('--max-semi-space-size') || process.platform === 'win32') return;
   process.execve?.(execPath, [execPath, ...execArgv, ...V8_FLAGS, ...argv.slice(1)], {
     ...ALLOCATOR,
     ...env,

@@ -173,7 +173,8 @@ export class SessionStore {
     const started = this.#clock.monotonic();
     const [row] = await this.#database.query<{ ids: string[] }>(statement, [chain, JSON.stringify(items)]);
     const ids = new Set(row?.ids);
-    const done = items.map(({ session_id: id }) => ids.has(id));
+    // Of two who end the same session one did.
+    const done = items.map(({ session_id: id }) => ids.delete(id));
     const audited = items.filter((_, index) => done[index]).map(({ event }) => event.event);
     this.#onAudited(audited, this.#secondsSince(started));
     return done;

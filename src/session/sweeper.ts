@@ -61,7 +61,7 @@ export class Sweeper {
   readonly #clock: Clock;
   readonly #logger: Logger;
   #timer: NodeJS.Timeout | undefined;
-  #retainedAt: number;
+  #retainedAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(
@@ -76,7 +76,6 @@ export class Sweeper {
     this.#store = store;
     this.#clock = clock;
     this.#logger = logger;
-    this.#retainedAt = clock.monotonic();
   }
 
   start(): void {
@@ -92,18 +91,23 @@ export class Sweeper {
   }
 
   async #tick(): Promise<void> {
+    if (this.#clock.monotonic() - this.#retainedAt >= RETENTION_TICK_MS) {
+      this.#retainedAt = this.#clock.monotonic();
+      await this.#attempt(() => this.#recount());
+      await this.#attempt(() => this.retain());
+    }
+    await this.#attempt(() => this.#store.retryEnds());
+    await this.#attempt(() => this.expire());
+    if (!this.#stopped) this.start();
+  }
+
+  /** What fails waits for the next tick, and holds up nothing else. */
+  async #attempt(step: () => Promise<void>): Promise<void> {
     try {
-      await this.#store.retryEnds();
-      await this.expire();
-      if (this.#clock.monotonic() - this.#retainedAt >= RETENTION_TICK_MS) {
-        this.#retainedAt = this.#clock.monotonic();
-        await this.retain();
-        await this.#recount();
-      }
+      await step();
     } catch (error) {
       this.#logger.debug({ err: error }, 'the sweep waits for the database');
     }
-    if (!this.#stopped) this.start();
   }
 
   async expire(): Promise<void> {

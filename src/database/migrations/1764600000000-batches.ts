@@ -14,8 +14,9 @@ import {
  */
 export class Batches1764600000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    // Nobody opens or ends a session while they are counted for the first time.
-    await runner.query('LOCK TABLE sessions IN SHARE ROW EXCLUSIVE MODE');
+    // Nobody opens or ends a session while they are counted for the first time. The strongest lock that a statement
+    // below takes, taken at once: who waits for one while it holds another meets somebody who does the same.
+    await runner.query('LOCK TABLE sessions, audit_events IN ACCESS EXCLUSIVE MODE');
     await runner.query(SLOTS);
     await runner.query(INDEXES);
     await runner.query(AUDIT);
@@ -27,8 +28,8 @@ export class Batches1764600000000 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
       DROP FUNCTION activate_sessions(text, jsonb), reserve_sessions(text, jsonb), end_sessions(text, jsonb),
-        end_holding_sessions(jsonb), audit_append(text, jsonb), append_entries(text, audit_entry[]),
-        recount_slots(), lock_slots(text[]);
+        end_live_sessions(jsonb), end_holding_sessions(jsonb), take_window(jsonb, timestamptz),
+        audit_append(text, jsonb), append_entries(text, audit_entry[]), recount_slots(), lock_slots(text[]);
       DROP TYPE audit_entry;
       ALTER FUNCTION json_text(text) IMMUTABLE;
       DROP TABLE project_slots;
@@ -66,15 +67,11 @@ const SLOTS = `
 
   -- Locks the projects' rows, in one order for everybody, and makes those that are not there.
   CREATE FUNCTION lock_slots(p_projects text[]) RETURNS void LANGUAGE plpgsql AS $$
-  DECLARE
-    v_found integer;
   BEGIN
+    -- Before any lock is held: who makes a row waits for others who make the same.
+    INSERT INTO project_slots SELECT DISTINCT p FROM unnest(p_projects) AS p
+      WHERE NOT EXISTS (SELECT FROM project_slots s WHERE s.project_hash = p) ORDER BY p ON CONFLICT DO NOTHING;
     PERFORM FROM project_slots WHERE project_hash = ANY (p_projects) ORDER BY project_hash FOR UPDATE;
-    GET DIAGNOSTICS v_found = ROW_COUNT;
-    IF v_found < cardinality(p_projects) THEN
-      INSERT INTO project_slots SELECT DISTINCT p FROM unnest(p_projects) AS p ORDER BY p ON CONFLICT DO NOTHING;
-      PERFORM FROM project_slots WHERE project_hash = ANY (p_projects) ORDER BY project_hash FOR UPDATE;
-    END IF;
   END $$;
 
   -- Counts anew where the count and the sessions differ, as after rows were changed by hand. Returns those projects.
@@ -210,8 +207,8 @@ const ENDING = `
     -- A renewal that is still committing holds its row: this waits for it and sees it.
     -- opening → failed, active → released | expired | terminated, whatever it was that ended it
     WITH ends AS (
-      SELECT * FROM jsonb_to_recordset(p_ends) AS e (session_id text, state text, only_lapsed boolean,
-        keep_quota boolean, event jsonb)
+      SELECT DISTINCT ON (session_id) * FROM jsonb_to_recordset(p_ends) AS e (session_id text, state text,
+        only_lapsed boolean, keep_quota boolean, event jsonb)
     ), before AS (
       SELECT s.id, s.state, e.state AS asked, coalesce(e.keep_quota, false) AS keep_quota, e.event
       FROM ends e JOIN sessions s ON s.id = e.session_id
@@ -228,7 +225,8 @@ const ENDING = `
           b.state = 'opening' AND NOT b.keep_quota AS returns_quota,
           b.state = 'opening' OR b.asked = 'failed' AS returns_claim
     ), freed AS (
-      UPDATE project_slots p SET taken = taken - n, taken_by_vault = taken_by_vault - by_vault
+      -- never below none, also after rows were changed by hand: what counts anew must be reached
+      UPDATE project_slots p SET taken = greatest(taken - n, 0), taken_by_vault = greatest(taken_by_vault - by_vault, 0)
         FROM (SELECT project_hash, count(*) AS n, count(*) FILTER (WHERE flow = 'vault') AS by_vault
           FROM ended GROUP BY project_hash) f
         WHERE p.project_hash = f.project_hash
@@ -262,7 +260,9 @@ const ENDING = `
     PERFORM append_entries(p_chain, v_entries);
     RETURN ARRAY(SELECT session_id FROM unnest(v_entries));
   END $$;
-  DROP FUNCTION end_live_sessions(jsonb);
+  -- For calls of the version before that are under way.
+  CREATE OR REPLACE FUNCTION end_live_sessions(p_ends jsonb) RETURNS jsonb LANGUAGE sql AS
+    $$ SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') FROM unnest(end_holding_sessions(p_ends)) AS e $$;
 `;
 
 const RESERVING = `
@@ -287,6 +287,7 @@ const RESERVING = `
     v_taken integer[];
     v_taken_by_vault integer[];
     v_project integer := 0;
+    v_known boolean;
     -- aligned: windows
     v_windows text[];
     v_window_scopes text[];
@@ -317,14 +318,15 @@ const RESERVING = `
       RAISE EXCEPTION 'sessions are counted under read committed only: an older snapshot would overlook some'
         USING ERRCODE = 'invalid_transaction_state';
     END IF;
-    SELECT array_agg(DISTINCT value->>'project_hash' ORDER BY value->>'project_hash') INTO v_projects
-      FROM jsonb_array_elements(p_requests);
+    SELECT array_agg(DISTINCT q.hash ORDER BY q.hash), bool_and(s.project_hash IS NOT NULL) INTO v_projects, v_known
+      FROM (SELECT value->>'project_hash' AS hash FROM jsonb_array_elements(p_requests)) AS q
+        LEFT JOIN project_slots s ON s.project_hash = q.hash;
+    IF NOT v_known THEN
+      PERFORM lock_slots(v_projects);
+    END IF;
+    -- As lock_slots does, and reads what it locks.
     SELECT array_agg(taken), array_agg(taken_by_vault) INTO v_taken, v_taken_by_vault FROM (
       SELECT * FROM project_slots WHERE project_hash = ANY (v_projects) ORDER BY project_hash FOR UPDATE) AS locked;
-    IF cardinality(v_taken) IS DISTINCT FROM cardinality(v_projects) THEN
-      PERFORM lock_slots(v_projects);
-      v_taken := NULL;
-    END IF;
     v_now := clock_timestamp();
     v_month := date_trunc('month', v_now AT TIME ZONE 'UTC');
     reserved_at := extract(epoch FROM v_now);
@@ -345,8 +347,7 @@ const RESERVING = `
       RETURN NEXT;
     END IF;
 
-    -- Rows that were just made, or counts that the lapsed sessions changed.
-    IF v_taken IS NULL OR v_lapsed IS NOT NULL THEN
+    IF v_lapsed IS NOT NULL THEN
       SELECT array_agg(taken ORDER BY project_hash), array_agg(taken_by_vault ORDER BY project_hash)
         INTO v_taken, v_taken_by_vault FROM project_slots WHERE project_hash = ANY (v_projects);
     END IF;
@@ -356,12 +357,15 @@ const RESERVING = `
           AND subject = ANY (ARRAY(SELECT w->>'subject'
             FROM jsonb_array_elements(p_requests) AS q, jsonb_array_elements(q->'windows') AS w))
         ORDER BY scope, subject FOR UPDATE) AS locked;
+    -- Filled, and kept without gaps: an array that begins with its second element would be read as if it were the first.
+    v_window_counted := array_fill(false, ARRAY[coalesce(cardinality(v_windows), 0)]);
     IF p_requests @? '$[*].quota' THEN
       SELECT array_agg(subject), array_agg(used) INTO v_quotas, v_quota_used FROM (
         SELECT * FROM quotas WHERE month = v_month
           AND subject = ANY (ARRAY(SELECT q->'quota'->>'subject' FROM jsonb_array_elements(p_requests) AS q))
         ORDER BY subject FOR UPDATE) AS locked;
     END IF;
+    v_quota_added := array_fill(0, ARRAY[coalesce(cardinality(v_quotas), 0)]);
 
     FOR r IN
       SELECT * FROM ROWS FROM (jsonb_to_recordset(p_requests) AS (session_id text, project_hash text, client text,
@@ -392,7 +396,7 @@ const RESERVING = `
       END IF;
 
       verdict := 'reserved';
-      FOR i IN 0 .. jsonb_array_length(r.windows) - 1 LOOP
+      FOR i IN 0 .. coalesce(jsonb_array_length(r.windows), 0) - 1 LOOP
         v_scope := r.windows->i->>'scope';
         v_subject := r.windows->i->>'subject';
         v_requests := r.windows->i->'requests';
@@ -403,6 +407,7 @@ const RESERVING = `
           v_windows[v_window] := v_scope || ' ' || v_subject;
           v_window_scopes[v_window] := v_scope;
           v_window_subjects[v_window] := v_subject;
+          v_window_counted[v_window] := false;
         END IF;
         v_reset_at := v_window_started[v_window] + v_length;
         -- a start in the future is one of before the clock was set back
@@ -430,6 +435,7 @@ const RESERVING = `
           v_quota := coalesce(cardinality(v_quotas), 0) + 1;
           v_quotas[v_quota] := r.quota->>'subject';
           v_quota_used[v_quota] := 0;
+          v_quota_added[v_quota] := 0;
         END IF;
         IF v_quota_used[v_quota] >= (r.quota->>'limit')::bigint THEN
           verdict := 'quota_exceeded';
@@ -438,7 +444,7 @@ const RESERVING = `
       END IF;
 
       v_client := NULL;
-      IF verdict = 'reserved' AND r.client_cap < r.cap THEN
+      IF verdict = 'reserved' AND r.client IS NOT NULL AND r.client_cap < r.cap THEN
         v_client := array_position(v_clients, r.project_hash || ' ' || r.client);
         IF v_client IS NULL THEN
           v_clients := v_clients || (r.project_hash || ' ' || r.client);
@@ -451,14 +457,15 @@ const RESERVING = `
         OR r.flow = 'vault' AND v_taken_by_vault[v_project] >= r.vault_cap)
       THEN
         verdict := 'concurrency_limit_exceeded';
-        SELECT extract(epoch FROM least(min(lease_expires_at), v_first_free)) INTO retry_at FROM sessions
+        SELECT extract(epoch FROM greatest(least(min(lease_expires_at), v_first_free), v_now + interval '1 second'))
+          INTO retry_at FROM sessions
           WHERE project_hash = r.project_hash AND state IN ('opening', 'active');
       END IF;
 
       IF verdict = 'reserved' THEN
         IF v_quota IS NOT NULL THEN
           v_quota_used[v_quota] := v_quota_used[v_quota] + 1;
-          v_quota_added[v_quota] := coalesce(v_quota_added[v_quota], 0) + 1;
+          v_quota_added[v_quota] := v_quota_added[v_quota] + 1;
         END IF;
         IF r.idempotency IS NOT NULL THEN
           -- the one found above may have been older than its 24 hours
@@ -515,7 +522,6 @@ const RESERVING = `
     END IF;
     PERFORM append_entries(p_chain, v_entries);
   END $$;
-  DROP FUNCTION take_window(jsonb, timestamptz);
 `;
 
 const ACTIVATING = `
@@ -528,6 +534,8 @@ const ACTIVATING = `
     v_ids text[] := ARRAY(SELECT session_id FROM jsonb_to_recordset(p_sessions) AS i (session_id text));
     v_entries audit_entry[];
   BEGIN
+    -- In the order in which those who end sessions lock them.
+    PERFORM FROM sessions WHERE id = ANY (v_ids) ORDER BY id FOR UPDATE;
     WITH activated AS (
       UPDATE sessions s SET state = 'active', activated_at = clock_timestamp(),
           provider_session_id = i.provider_session_id, voice = coalesce(i.voice, s.voice),

@@ -1,0 +1,166 @@
+import { createHash, randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { createMigrationDataSource } from '../../src/database/data-source.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+const LIMIT = { requests: 100, seconds: 3_600 };
+const hashOf = (name: string): string => createHash('sha256').update(name).digest('hex').slice(0, 32);
+const anId = (): string => `ses_${randomBytes(13).toString('hex')}`;
+const anEvent = (event: string): Record<string, unknown> => ({
+  event,
+  outcome: 'success',
+  actor: null,
+  actor_kind: 'project',
+  ip: '127.0.0.1',
+  request_id: null,
+  trace_id: null,
+  detail: '{}',
+});
+
+/** A request of a batch as the service writes it; every project has room. */
+function aRequest(project: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    session_id: anId(),
+    project_hash: hashOf(project),
+    flow: 'vault',
+    model: 'm',
+    key_fingerprint: 'sha256:0',
+    lease_token_hash: '00',
+    lease_seconds: 60,
+    opening_seconds: 15,
+    max_duration_seconds: 3_600,
+    cap: 1_000_000,
+    vault_cap: 1_000_000,
+    client_cap: 1_000_000,
+    windows: [{ scope: 'project', subject: project, ...LIMIT }],
+    event: anEvent('vault_key_loaded'),
+    ...more,
+  };
+}
+
+interface Answer {
+  ordinal: number;
+  verdict: string;
+  window_remaining: number;
+}
+
+describe('a batch of reservations', () => {
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await createTestDatabase();
+  });
+  afterEach(() => database.drop());
+
+  const reserve = async (requests: Record<string, unknown>[]): Promise<Answer[]> => {
+    const rows = await database.query<Answer & pg.QueryResultRow>('SELECT * FROM reserve_sessions($1, $2)', [
+      'chn_test',
+      JSON.stringify(requests),
+    ]);
+    return rows.filter(({ ordinal }) => ordinal > 0).sort((one, other) => one.ordinal - other.ordinal);
+  };
+  const verdictsOf = async (requests: Record<string, unknown>[]): Promise<string[]> =>
+    (await reserve(requests)).map(({ verdict }) => verdict);
+
+  it('charges each quota to its own', async () => {
+    const [used, free] = [{ quota: { subject: 'a', limit: 1 } }, { quota: { subject: 'b', limit: 3 } }];
+    const batch = (): Record<string, unknown>[] => [aRequest('p', used), aRequest('p', free)];
+    expect(await verdictsOf(batch())).toEqual(['reserved', 'reserved']);
+    for (let round = 0; round < 2; round += 1) {
+      expect(await verdictsOf(batch())).toEqual(['quota_exceeded', 'reserved']);
+    }
+    expect(await verdictsOf(batch())).toEqual(['quota_exceeded', 'quota_exceeded']);
+    const rows = await database.query('SELECT subject, used::integer FROM quotas ORDER BY subject');
+    expect(rows).toEqual([
+      { subject: 'a', used: 1 },
+      { subject: 'b', used: 3 },
+    ]);
+  });
+
+  it('counts each window for its own, also beside one that is used up', async () => {
+    const full = { windows: [{ scope: 'client', subject: 'a', requests: 1, seconds: 3_600 }] };
+    const roomy = { windows: [{ scope: 'client', subject: 'b', ...LIMIT }] };
+    const none = { windows: [{ scope: 'client', subject: '0', requests: 0, seconds: 3_600 }] };
+    const remaining: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const answers = await reserve([aRequest('p', none), aRequest('p', full), aRequest('p', roomy)]);
+      expect(answers[0]?.verdict).toBe('rate_limited:client');
+      expect(answers[1]?.verdict).toBe(round === 0 ? 'reserved' : 'rate_limited:client');
+      remaining.push(answers[2]?.window_remaining ?? -1);
+    }
+    expect(remaining).toEqual([99, 98, 97]);
+  });
+
+  it('keeps to the cap of a client within one batch', async () => {
+    const capped = { flow: 'commercial', client: 'c', client_cap: 2 };
+    const verdicts = await verdictsOf([1, 2, 3].map(() => aRequest('p', capped)));
+    expect(verdicts).toEqual(['reserved', 'reserved', 'concurrency_limit_exceeded']);
+    expect(await verdictsOf([aRequest('p', capped)])).toEqual(['concurrency_limit_exceeded']);
+  });
+
+  it('serves one of two with the same idempotency key', async () => {
+    const idempotency = { key_hash: '01', body_hash: '02' };
+    const verdicts = await verdictsOf([aRequest('p', { idempotency }), aRequest('p', { idempotency })]);
+    expect(verdicts).toEqual(['reserved', 'idempotency_conflict']);
+  });
+
+  it('ends sessions also when their count was put wrong by hand, once each', async () => {
+    const requests = [aRequest('p'), aRequest('p')];
+    await reserve(requests);
+    await database.query('UPDATE project_slots SET taken = 1, taken_by_vault = 1');
+    const ends = [...requests, ...requests].map(({ session_id: id }) => ({
+      session_id: id,
+      state: 'failed',
+      event: anEvent('session_error'),
+    }));
+    const [row] = await database.query<{ ids: string[] }>('SELECT end_sessions($1, $2) AS ids', [
+      'chn_end',
+      JSON.stringify(ends),
+    ]);
+    expect(row?.ids.sort()).toEqual(requests.map(({ session_id: id }) => id).sort());
+    expect(await database.query('SELECT taken FROM project_slots')).toEqual([{ taken: 0 }]);
+  });
+
+  it('is migrated to while the version before works, and the count comes right', async () => {
+    const owner = createMigrationDataSource(database.ownerUrl);
+    await owner.initialize();
+    await owner.undoLastMigration();
+    await owner.destroy();
+    const pool = new pg.Pool({ connectionString: database.ownerUrl, max: 4 });
+    const failures: string[] = [];
+    let migrated = false;
+    const work = Promise.all(
+      [1, 2, 3, 4].map(async (worker) => {
+        while (!migrated) {
+          const request = aRequest(`p${worker % 2}`);
+          const call = (text: string, items: unknown[]): Promise<unknown> =>
+            pool.query(text, [`chn_${worker}`, JSON.stringify(items)]);
+          try {
+            await call('SELECT * FROM reserve_sessions($1, $2)', [request]);
+            const end = {
+              session_id: request['session_id'],
+              state: 'failed',
+              event: anEvent('session_error'),
+            };
+            await call('SELECT end_sessions($1, $2)', [end]);
+          } catch (error) {
+            failures.push((error as Error).message);
+          }
+        }
+      }),
+    );
+    const { ownerUrl, servingUrl } = database;
+    await migrate({ migrationUrl: ownerUrl, servingUrl }).finally(() => {
+      migrated = true;
+    });
+    await work;
+    await pool.end();
+    expect(failures).toEqual([]);
+    await database.query('SELECT recount_slots()');
+    const wrong = await database.query(
+      `SELECT FROM project_slots p WHERE taken <> (SELECT count(*) FROM sessions s
+         WHERE s.project_hash = p.project_hash AND state IN ('opening', 'active'))`,
+    );
+    expect(wrong).toEqual([]);
+  });
+});

@@ -121,6 +121,38 @@ describe('a batch of reservations', () => {
     expect(await database.query('SELECT taken FROM project_slots')).toEqual([{ taken: 0 }]);
   });
 
+  it('locks in one order, whoever activates, ends or meets new projects at once', async () => {
+    const pool = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
+    const call = (step: string, chain: string, items: unknown[]): Promise<unknown> =>
+      pool.query(`SELECT ${step}($1, $2)`, [chain, JSON.stringify(items)]);
+    for (let round = 0; round < 20; round += 1) {
+      const projects = Array.from({ length: 40 }, (_, index) => `${round} ${index}`);
+      const [one, other] = [projects.slice(0, 30), projects.slice(10).reverse()].map((names) =>
+        names.map((name) => aRequest(name)),
+      ) as [Record<string, unknown>[], Record<string, unknown>[]];
+      const known = projects.filter((_, index) => index % 2 === round % 2).map((name) => aRequest(name));
+      await call('reserve_sessions', 'chn_0', known);
+      await Promise.all([call('reserve_sessions', 'chn_1', one), call('reserve_sessions', 'chn_2', other)]);
+      const ids = [...one, ...other].map((request) => String(request['session_id'])).sort();
+      const activations = ids.map((id) => ({
+        session_id: id,
+        lease_expires_at: Date.now() / 1000 + 60,
+        event: anEvent('session_created'),
+      }));
+      const ends = ids.map((id) => ({
+        session_id: id,
+        state: 'terminated',
+        event: anEvent('session_terminated'),
+      }));
+      await Promise.all([
+        call('activate_sessions', 'chn_3', activations.reverse()),
+        call('end_sessions', 'chn_4', ends),
+      ]);
+    }
+    await pool.end();
+    expect(await database.query('SELECT recount_slots() AS projects')).toEqual([{ projects: [] }]);
+  });
+
   it('is migrated to while the version before works, and the count comes right', async () => {
     const owner = createMigrationDataSource(database.ownerUrl);
     await owner.initialize();

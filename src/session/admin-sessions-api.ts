@@ -2,7 +2,8 @@ import Type from 'typebox';
 import { json, type RouteDescription } from '../openapi/describe.ts';
 import { closed, EXAMPLE, NextCursor, nullable, Time, UnixSeconds } from '../openapi/schemas.ts';
 import { DEFAULT_MODEL } from '../projects/project-schema.ts';
-import { SESSION_STATES, SessionId, State, Voice } from './session-api.ts';
+import { SessionId, State, Voice } from './session-api.ts';
+import { SESSION_STATES } from './session-queries.ts';
 
 export const SessionsQuery = Type.Object(
   {

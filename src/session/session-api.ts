@@ -4,10 +4,8 @@ import { json, type RouteDescription } from '../openapi/describe.ts';
 import { closed, EXAMPLE, nullable, Time, UnixSeconds } from '../openapi/schemas.ts';
 import { DEFAULT_MODEL } from '../projects/project-schema.ts';
 import { ClientSecretsBody, IDEMPOTENCY_KEY, SessionBody } from './open-request.ts';
+import { SESSION_STATES } from './session-queries.ts';
 import { IceServers } from './turn-api.ts';
-
-/** What a session can be; `opening` and `active` hold a slot. */
-export const SESSION_STATES = ['opening', 'active', 'released', 'expired', 'terminated', 'failed'] as const;
 
 export const SessionId = Type.String({ pattern: SESSION_ID_PATTERN.source, description: 'A session.' });
 export const State = Type.Enum([...SESSION_STATES], {

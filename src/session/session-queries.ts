@@ -1,6 +1,8 @@
 import type { Database } from '../database/database.ts';
 
-export type SessionState = 'opening' | 'active' | 'released' | 'expired' | 'terminated' | 'failed';
+/** What a session can be; `opening` and `active` hold a slot. */
+export const SESSION_STATES = ['opening', 'active', 'released', 'expired', 'terminated', 'failed'] as const;
+export type SessionState = (typeof SESSION_STATES)[number];
 
 export interface SessionRow {
   id: string;

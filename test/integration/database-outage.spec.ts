@@ -152,6 +152,15 @@ describe('while the database is away', () => {
     await until('every slot is free', async () => (await slotsTaken(stack.database)) === 0, 5_000);
   };
 
+  /** Of a database that is back since then, under the load that went on all the time. */
+  const expectRecovery = async (load: Load, backAt: number): Promise<void> => {
+    await load.everyCallerMet(200, backAt);
+    const outcomes = await load.stop();
+    expectOnlyRefusals(outcomes, backAt);
+    await expectNothingLost(outcomes);
+    await expectFreeWithinOneLease();
+  };
+
   it('stopped and started again: refuses with 503, serves the rest, and recovers by itself', async () => {
     const load = new Load(stack);
     await load.everyCallerMet(200);
@@ -165,11 +174,7 @@ describe('while the database is away', () => {
     expect(sessions.status).toBe(503);
     await server.start();
     const backAt = performance.now();
-    await load.everyCallerMet(200, backAt);
-    const outcomes = await load.stop();
-    expectOnlyRefusals(outcomes, backAt);
-    await expectNothingLost(outcomes);
-    await expectFreeWithinOneLease();
+    await expectRecovery(load, backAt);
 
     await until(
       'who started meanwhile is ready',
@@ -188,10 +193,6 @@ describe('while the database is away', () => {
     await Promise.all([load.everyCallerMet(503, goneAt), expectServedWithoutDatabase()]);
     server.resume();
     const backAt = performance.now();
-    await load.everyCallerMet(200, backAt);
-    const outcomes = await load.stop();
-    expectOnlyRefusals(outcomes, backAt);
-    await expectNothingLost(outcomes);
-    await expectFreeWithinOneLease();
+    await expectRecovery(load, backAt);
   });
 });

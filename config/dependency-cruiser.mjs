@@ -36,10 +36,10 @@ export default {
     },
     {
       name: 'vault-by-its-port',
-      comment: 'Only the vault’s module knows which adapter serves.',
+      comment: 'Only what opens the backend knows which adapter serves.',
       severity: 'error',
-      from: { path: '^src/', pathNot: room('vault') },
-      to: { path: '^src/vault/directory-vault\\.ts$' },
+      from: { path: '^src/', pathNot: [room('vault'), '^src/(cluster-)?backend\\.ts$'] },
+      to: { path: '^src/vault/(directory|kubernetes)-vault\\.ts$' },
     },
     {
       name: 'provider-by-its-port',
@@ -58,6 +58,13 @@ export default {
       severity: 'error',
       from: { path: [room('common'), room('config')] },
       to: { path: '^src/(?!common/|config/)' },
+    },
+    {
+      name: 'kubernetes-only-on-demand',
+      comment: 'The client takes 60 MB: a service with a directory does not load it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/kubernetes/open-cluster\\.ts$' },
+      to: { path: 'node_modules/@kubernetes/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'embedded-only-on-demand',

@@ -9,6 +9,7 @@ const MAY_REVEAL = [
   'src/providers/openai.provider.ts',
   'src/vault/directory-vault.ts',
   'src/vault/project-key.ts',
+  'src/vault/sealing/seal.ts',
   'scripts/start.ts',
   'test/**',
   'src/**/*.spec.ts',

@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { AddressInfo } from 'node:net';
 import { AppModule } from './app.module.ts';
+import { type Backend, openBackend } from './backend.ts';
 import { RejectionSampler } from './audit/rejection-sampler.ts';
 import type { Clock } from './common/clock.ts';
 import { within } from './common/within.ts';
@@ -9,7 +10,6 @@ import type { Settings } from './config/load-settings.ts';
 import { createDataSource } from './database/data-source.ts';
 import { Database } from './database/database.ts';
 import { Installation } from './database/installation.ts';
-import { ManifestDirectory } from './directory/manifest-directory.ts';
 import { AppErrorFilter } from './http/app-error.filter.ts';
 import { createFastify } from './http/fastify.ts';
 import { RouteTable } from './http/route-table.ts';
@@ -25,7 +25,6 @@ import { OpsServer } from './telemetry/ops-server.ts';
 import { Readiness } from './telemetry/readiness.ts';
 import { forgetRemoved } from './telemetry/forget-removed.ts';
 import { RequestRecorder } from './telemetry/record-request.ts';
-import { Vault } from './vault/vault.ts';
 
 /** Every request that began before a stop gets its answer within this time. */
 const DRAIN_TIMEOUT_MS = 18_000;
@@ -59,17 +58,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   });
   const database = new Database(dataSource, settings.databasePrepared === 'on');
   const installation = new Installation();
-  const directory = new ManifestDirectory(settings.directory, log, clock);
+  const backend = await openBackend(settings, log, clock);
   const routes = new RouteTable();
-  const app = await createApp({ settings, log, clock, database, installation, directory, routes });
+  const app = await createApp({ settings, log, clock, database, installation, backend, routes });
   const link = new DatabaseLink(dataSource, { database, installation }, databaseUrls, settings, {
     logger: log,
     onRefused,
   });
   const parts = new Parts(app);
   try {
-    await directory.start();
-    await parts.vault.start();
+    await backend.manifests.start();
+    await backend.vault.start();
     parts.registry.start();
     parts.registry.onChange((now, before) => {
       void forgetRemoved(parts.metrics, now, before);
@@ -82,7 +81,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await app.listen(settings.port, settings.host);
     const { port } = app.getHttpServer().address() as AddressInfo;
     link.whenReady(() => {
-      parts.readiness.markStarted();
+      void Promise.all([backend.manifests.loaded, backend.vault.loaded]).then(() => {
+        parts.readiness.markStarted();
+      });
     });
     return {
       url: `http://${urlHost(settings.host)}:${port}`,
@@ -91,19 +92,18 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       stop: async () => {
         parts.readiness.markDraining();
         await within(DRAIN_TIMEOUT_MS, app.close());
-        await stopParts(parts, { directory, link, database });
+        await stopParts(parts, { backend, link, database });
       },
     };
   } catch (error) {
     await app.close().catch(() => undefined);
-    await stopParts(parts, { directory, link, database });
+    await stopParts(parts, { backend, link, database });
     throw error;
   }
 }
 
 /** What of the built application has to be started and stopped. */
 class Parts {
-  readonly vault: Vault;
   readonly registry: ProjectRegistry;
   readonly rejections: RejectionSampler;
   readonly suspension: Suspension;
@@ -115,7 +115,6 @@ class Parts {
 
   constructor(app: NestFastifyApplication) {
     const get = <T>(token: abstract new (...args: never[]) => T): T => app.get<T>(token, { strict: false });
-    this.vault = get(Vault);
     this.registry = get(ProjectRegistry);
     this.rejections = get(RejectionSampler);
     this.suspension = get(Suspension);
@@ -129,17 +128,18 @@ class Parts {
 
 async function stopParts(
   parts: Parts,
-  { directory, link, database }: { directory: ManifestDirectory; link: DatabaseLink; database: Database },
+  { backend, link, database }: { backend: Backend; link: DatabaseLink; database: Database },
 ): Promise<void> {
   link.stop();
   parts.sweeper.stop();
   parts.suspension.stop();
   await parts.rejections.stop();
   parts.registry.stop();
-  parts.vault.stop();
-  directory.stop();
+  backend.vault.stop();
+  backend.manifests.stop();
   await parts.provider.close();
   await database.close();
+  await backend.kubernetes?.cluster.close();
   await parts.ops.close();
 }
 

@@ -1,6 +1,6 @@
 import { AppError } from '../common/app-error.ts';
 import type { Client, Project } from '../projects/resource.ts';
-import { type Snapshot, tokenKey } from '../projects/snapshot.ts';
+import type { Snapshot } from '../projects/snapshot.ts';
 import type { ProjectKey } from '../vault/project-key.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { VerifiedToken } from './token-verifier.ts';
@@ -105,7 +105,7 @@ function refuseClient(client: Client, project: Project | undefined, projectId: u
 }
 
 function clientOf(snapshot: Snapshot, token: VerifiedToken): Client {
-  const client = snapshot.clientsByToken.get(tokenKey(token.issuer, token.subject));
+  const client = snapshot.clientsByToken.get(token.clientKey);
   if (client === undefined) throw new Unauthorized('unknown_client');
   const { tokensNotBefore } = client;
   if (tokensNotBefore !== undefined && !((token.issuedAt ?? 0) >= tokensNotBefore)) {

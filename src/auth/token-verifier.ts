@@ -12,6 +12,7 @@ import {
 import { unavailable } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
 import type { IssuerSettings } from '../config/settings.ts';
+import { tokenKey } from '../projects/snapshot.ts';
 import { discoverJwksUri } from './discovery.ts';
 import { issuerFetch } from './issuer-http.ts';
 import { isOwnIssuer, type OwnTokens } from './own-tokens.ts';
@@ -22,10 +23,8 @@ const JWKS = { cooldownDuration: 30_000, cacheMaxAge: 600_000, timeoutDuration: 
 
 /** A token whose signature and times hold. What it may do is for the snapshot to say. */
 export interface VerifiedToken {
-  /** Absent for own tokens. */
-  issuer: string | undefined;
-  /** Who it speaks of: `sub`, or the issuer's clientClaim. */
-  subject: string;
+  /** Who it speaks of, as the snapshot indexes clients: by issuer and `sub` (or clientClaim), or by service account. */
+  clientKey: string;
   /** Unix seconds. */
   issuedAt: number | undefined;
 }
@@ -83,7 +82,7 @@ export class TokenVerifier {
     const latest = this.#clock.now() / 1000 + SKEW_S;
     if (typeof subject !== 'string' || subject === '') throw new InvalidTokenError();
     if (iat !== undefined && !(typeof iat === 'number' && iat <= latest)) throw new InvalidTokenError();
-    return { issuer, subject, issuedAt: iat };
+    return { clientKey: tokenKey(issuer, subject), issuedAt: iat };
   }
 
   /** jose keeps the keys, refreshes them once for many waiters and not again within the cooldown. */

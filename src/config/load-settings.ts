@@ -10,8 +10,13 @@ export abstract class Settings {
   abstract production: boolean;
   /** Not of the environment: the base URL that the demo gives to projects which a deposit creates. */
   abstract demoProviderUrl?: string;
+  /** Where the pod is, when nothing says otherwise. */
+  abstract namespace: string;
+  abstract keyNamespace: string;
 }
-export interface Settings extends DeclaredSettings {}
+export interface Settings extends Omit<DeclaredSettings, 'namespace' | 'keyNamespace'> {}
+
+const POD_NAMESPACE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
 /** All problems of an environment at once; exit code 78 (EX_CONFIG). */
 export class SettingsError extends Error {
@@ -49,8 +54,25 @@ export function loadSettings(environment: Environment, command: 'serve' | 'other
     }
   }
   if (problems.length > 0) throw new SettingsError(problems);
-  const settings = values as unknown as DeclaredSettings;
-  return { ...settings, production: settings.nodeEnv === 'production' };
+  return derived(values as unknown as DeclaredSettings);
+}
+
+function derived(settings: DeclaredSettings): Settings {
+  const namespace = settings.namespace ?? podNamespace() ?? 'default';
+  return {
+    ...settings,
+    production: settings.nodeEnv === 'production',
+    namespace,
+    keyNamespace: settings.keyNamespace ?? namespace,
+  };
+}
+
+function podNamespace(): string | undefined {
+  try {
+    return readFileSync(POD_NAMESPACE, 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function isRequired(key: string, command: 'serve' | 'other', values: Record<string, unknown>): boolean {

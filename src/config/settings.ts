@@ -57,6 +57,11 @@ function secrets(text: string): SecretString[] {
   return found;
 }
 
+function dnsLabel(text: string): string {
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) throw new SettingProblem('must be a DNS label');
+  return text;
+}
+
 export type AddressRange = ReturnType<typeof ipaddr.parseCIDR>;
 
 function addressRange(text: string): AddressRange {
@@ -136,9 +141,9 @@ export const declarations = {
   }),
   vault: required({
     env: 'VESTIBULE_VAULT',
-    doc: 'Where keys live: `directory`, manifests in `VESTIBULE_DIR`.',
+    doc: 'Where configuration and keys live: `directory`, manifests in `VESTIBULE_DIR`; `kubernetes`, custom resources and labelled Secrets.',
     default: 'directory',
-    parse: oneOf('directory'),
+    parse: oneOf('directory', 'kubernetes'),
   }),
   directory: required({
     env: 'VESTIBULE_DIR',
@@ -146,14 +151,39 @@ export const declarations = {
     default: './.vestibule',
     parse: (text) => text,
   }),
-  namespace: required({
+  namespace: optional({
     env: 'VESTIBULE_NAMESPACE',
-    doc: 'Names this installation in the database, which serves one installation only.',
-    default: 'default',
+    doc: 'Where Projects and Clients are; names this installation in the database, which serves one installation only.',
+    defaultDoc: 'the pod’s, else `default`',
+    parse: dnsLabel,
+  }),
+  keyNamespace: optional({
+    env: 'VESTIBULE_KEY_NAMESPACE',
+    doc: 'Where the Secrets with keys are. A namespace of their own is recommended: the service reads Secrets there.',
+    defaultDoc: '`VESTIBULE_NAMESPACE`',
+    parse: dnsLabel,
+  }),
+  sealingController: required({
+    env: 'VESTIBULE_SEALING_CONTROLLER',
+    doc: 'Namespace and name of the sealed-secrets controller’s Service, which gives its certificate.',
+    default: 'kube-system/sealed-secrets-controller',
     parse: (text) => {
-      if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) throw new SettingProblem('must be a DNS label');
-      return text;
+      const [namespace = '', name = '', ...rest] = text.split('/');
+      if (rest.length > 0) throw new SettingProblem('must be NAMESPACE/NAME');
+      return { namespace: dnsLabel(namespace), name: dnsLabel(name) };
     },
+  }),
+  sealingCertificate: optional({
+    env: 'VESTIBULE_SEALING_CERT',
+    doc: 'A PEM file with the sealed-secrets controller’s certificate, read at every use, instead of asking the controller.',
+    defaultDoc: 'the controller is asked',
+    parse: (text) => text,
+  }),
+  tokenReview: required({
+    env: 'VESTIBULE_TOKEN_REVIEW',
+    doc: '`on`: tokens of service accounts are verified by TokenReview, which alone knows that an account was deleted; `off`: by the cluster’s published keys.',
+    default: 'off',
+    parse: oneOf('on', 'off'),
   }),
   providerUrls: optional({
     env: 'VESTIBULE_PROVIDER_URLS',

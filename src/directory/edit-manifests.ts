@@ -1,17 +1,6 @@
 import { type Document, isScalar, isSeq, parseAllDocuments, stringify } from 'yaml';
 import { isRecord } from '../common/json.ts';
-import type { ManifestKind } from './manifest.ts';
-
-/** One change to a document: a value set, or removed when `value` is undefined. */
-export interface FieldEdit {
-  path: string[];
-  value: unknown;
-}
-
-export interface ManifestId {
-  kind: ManifestKind;
-  name: string;
-}
+import type { FieldEdit, ManifestId } from '../manifests/manifest.ts';
 
 /** The file's text with the edits made in one of its documents; comments and the other documents stay. */
 export function editManifest(file: string, text: string, id: ManifestId, edits: FieldEdit[]): string {

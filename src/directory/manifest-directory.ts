@@ -5,20 +5,16 @@ import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
 import { preparePrivateFolder, removeDurably, writeAtomically } from './atomic-file.ts';
 import {
-  editManifest,
-  type FieldEdit,
-  type ManifestId,
-  newManifest,
-  removeManifest,
-} from './edit-manifests.ts';
-import {
   API_VERSIONS,
+  type FieldEdit,
   type Manifest,
-  MANIFEST_FILE,
+  type ManifestId,
   type ManifestKind,
   type ManifestProblem,
-  MAX_FILE_BYTES,
-} from './manifest.ts';
+} from '../manifests/manifest.ts';
+import type { ManifestSource } from '../manifests/manifest-source.ts';
+import { editManifest, newManifest, removeManifest } from './edit-manifests.ts';
+import { MANIFEST_FILE, MAX_FILE_BYTES } from './manifest-file.ts';
 import { parseManifests, sameManifest } from './parse-manifests.ts';
 import { WriteLock } from './write-lock.ts';
 
@@ -39,7 +35,7 @@ interface FileState {
  * The laptop's stand-in for the Kubernetes API: manifests in a folder, watched and written. A file that cannot be
  * parsed is reported, and what it held before stays.
  */
-export class ManifestDirectory {
+export class ManifestDirectory implements ManifestSource {
   readonly #path: string;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -53,6 +49,8 @@ export class ManifestDirectory {
   #settle: NodeJS.Timeout | undefined;
   #rescan: NodeJS.Timeout | undefined;
   #scannedAt = Number.NEGATIVE_INFINITY;
+  /** `start` waits for it. */
+  readonly loaded = Promise.resolve();
 
   constructor(path: string, logger: Logger, clock: Clock) {
     this.#path = path;
@@ -106,7 +104,7 @@ export class ManifestDirectory {
   }
 
   /** By the monotonic clock, in ms: what is held is what the folder held then, or later. */
-  get currentAt(): number {
+  currentAt(): number {
     return this.#scannedAt;
   }
 

@@ -2,12 +2,12 @@ import { parseAllDocuments } from 'yaml';
 import { isRecord } from '../common/json.ts';
 import {
   API_VERSIONS,
-  type FileTimes,
   isManifestKind,
   type Manifest,
-  type ManifestKind,
+  type ManifestId,
   type ManifestProblem,
-} from './manifest.ts';
+} from '../manifests/manifest.ts';
+import type { FileTimes } from './manifest-file.ts';
 
 /** Enough for any hand-written anchor, too few for a "billion laughs". */
 const MAX_ALIASES = 100;
@@ -101,6 +101,6 @@ function creationTime(metadata: unknown, bornAt: number): number {
   return Number.isNaN(time) ? bornAt : time;
 }
 
-export function sameManifest(left: Manifest, right: { kind: ManifestKind; name: string }): boolean {
+export function sameManifest(left: Manifest, right: ManifestId): boolean {
   return left.kind === right.kind && left.name === right.name;
 }

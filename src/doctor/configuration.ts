@@ -1,14 +1,14 @@
 import { readdir } from 'node:fs/promises';
 import type { Clock } from '../common/clock.ts';
 import type { Settings } from '../config/load-settings.ts';
-import type { ManifestProblem } from '../directory/manifest.ts';
+import type { ManifestProblem } from '../manifests/manifest.ts';
 import { ManifestDirectory } from '../directory/manifest-directory.ts';
+import { DirectoryVault } from '../vault/directory-vault.ts';
 import { ProjectRegistry } from '../projects/project-registry.ts';
 import { providerUrlPolicy } from '../projects/provider-urls.ts';
 import type { Project } from '../projects/resource.ts';
 import type { Snapshot } from '../projects/snapshot.ts';
 import { createLog } from '../telemetry/log.ts';
-import { createVault } from '../vault/create-vault.ts';
 import { Skipped } from './finding.ts';
 
 /** Projects, clients and keys as a service that starts now would read them. Only names of keys, no key. */
@@ -27,7 +27,7 @@ export async function readConfiguration(settings: Settings, clock: Clock): Promi
   const log = createLog('silent');
   const directory = new ManifestDirectory(settings.directory, log, clock);
   await directory.refresh();
-  const vault = createVault(directory, clock, log);
+  const vault = new DirectoryVault(directory, clock, log);
   await vault.start();
   const { allowed, first } = providerUrlPolicy(settings);
   const registry = new ProjectRegistry(

@@ -12,7 +12,7 @@ import { Describe } from '../openapi/describe.ts';
 import { issueToken, listClients, TokenBody } from './clients-api.ts';
 import { ProjectRegistry } from './project-registry.ts';
 import type { Client } from './resource.ts';
-import { tokenKey } from './snapshot.ts';
+import { keyOfClient } from './snapshot.ts';
 
 const checkToken = requestChecker(TokenBody);
 
@@ -56,10 +56,10 @@ export class ClientsController {
     throw new AppError('invalid_request', 'This client’s tokens come from another issuer.');
   }
 
-  /** Not when an older client has the same tokens, nor for service accounts, which are not looked up yet. */
+  /** Not when an older client has the same tokens. */
   #isServed(client: Client): boolean {
     const { clientsByToken, invalid } = this.registry.snapshot;
-    const owner = clientsByToken.get(tokenKey(client.issuer, client.clientId));
+    const owner = clientsByToken.get(keyOfClient(client));
     return owner === client && !invalid.has(`Client/${client.name}`);
   }
 

@@ -1,9 +1,17 @@
 import type { Logger } from 'pino';
-import type { ManifestDirectory } from '../directory/manifest-directory.ts';
-import { ProblemReport } from '../directory/problem-report.ts';
+import type { FieldEdit } from '../manifests/manifest.ts';
+import type { ManifestSource } from '../manifests/manifest-source.ts';
+import { ProblemReport } from '../manifests/problem-report.ts';
 import { unavailable } from '../common/app-error.ts';
 import { isRecord } from '../common/json.ts';
-import { buildSnapshot, EMPTY_SNAPSHOT, type Snapshot } from './snapshot.ts';
+import { keySecretName } from './resource.ts';
+import {
+  buildSnapshot,
+  EMPTY_SNAPSHOT,
+  rememberingReaders,
+  type Readers,
+  type Snapshot,
+} from './snapshot.ts';
 
 export interface ProjectRegistryOptions {
   baseUrlAllowed: (url: string) => boolean;
@@ -13,20 +21,22 @@ export interface ProjectRegistryOptions {
 
 /** Owns the configuration: the current snapshot, swapped atomically as manifests change. */
 export class ProjectRegistry {
-  readonly #directory: ManifestDirectory;
+  readonly #source: ManifestSource;
   readonly #options: ProjectRegistryOptions;
+  readonly #readers: Readers;
   readonly #report: ProblemReport;
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
   #listeners: ((now: Snapshot, before: Snapshot) => void)[] = [];
 
-  constructor(directory: ManifestDirectory, options: ProjectRegistryOptions, logger: Logger) {
-    this.#directory = directory;
+  constructor(source: ManifestSource, options: ProjectRegistryOptions, logger: Logger) {
+    this.#source = source;
     this.#options = options;
+    this.#readers = rememberingReaders(options.baseUrlAllowed);
     this.#report = new ProblemReport(logger);
   }
 
   start(): void {
-    this.#directory.onChange(() => {
+    this.#source.onChange(() => {
       this.#load();
     });
     this.#load();
@@ -48,15 +58,18 @@ export class ProjectRegistry {
     this.#listeners.push(listener);
   }
 
-  /** Writes a project with the defaults for an id that no resource configures. */
-  async create(projectId: string): Promise<void> {
+  /**
+   * Writes a project with the defaults for an id that no resource configures. `isStored` tells where the vault already
+   * has something, where the new project's key must not go.
+   */
+  async create(projectId: string, isStored: (secretName: string) => boolean): Promise<void> {
     const spec = { projectId, provider: { type: 'openai', baseUrl: this.baseUrlOfNewProjects } };
-    await this.#write(this.#freeName(projectId), [], { spec });
+    await this.#write(this.#freeName(projectId, isStored), [], { spec });
   }
 
   /** Whether a manifest claims the id, be it valid or not. */
   isClaimed(projectId: string): boolean {
-    return this.#directory.list('Project').some(({ name, document }) => {
+    return this.#source.list('Project').some(({ name, document }) => {
       const { spec } = document;
       return (isRecord(spec) ? (spec['projectId'] ?? name) : name) === projectId;
     });
@@ -66,31 +79,27 @@ export class ProjectRegistry {
     await this.#write(name, [{ path: ['spec', 'suspended'], value: suspended }], {});
   }
 
-  async #write(
-    name: string,
-    edits: { path: string[]; value: unknown }[],
-    whenNew: Record<string, unknown>,
-  ): Promise<void> {
+  async #write(name: string, edits: FieldEdit[], whenNew: Record<string, unknown>): Promise<void> {
     try {
-      await this.#directory.apply({ kind: 'Project', name }, edits, whenNew);
+      await this.#source.apply({ kind: 'Project', name }, edits, whenNew);
     } catch (error) {
       throw unavailable('The project’s configuration could not be written.', error);
     }
   }
 
-  #freeName(projectId: string): string {
+  #freeName(projectId: string, isStored: (secretName: string) => boolean): string {
     const base = projectId
       .toLowerCase()
       .replace(/[^a-z0-9.-]/g, '-')
       .replace(/[^a-z0-9]+$/, '');
-    const taken = new Set(this.#directory.list('Project').map(({ name }) => name));
-    const keys = new Set([
-      ...[...this.#snapshot.projectsById.values()].map(({ keyRef }) => keyRef.name),
-      ...this.#directory.list('Secret').map((secret) => secret.name),
-    ]);
+    const taken = new Set(this.#source.list('Project').map(({ name }) => name));
+    const keys = new Set([...this.#snapshot.projectsById.values()].map(({ keyRef }) => keyRef.name));
+    const isFree = (name: string): boolean => {
+      const secretName = keySecretName(name);
+      return !taken.has(name) && !keys.has(secretName) && !isStored(secretName);
+    };
     let name = base;
-    // nor may its key be put where another is
-    for (let number = 2; taken.has(name) || keys.has(`${name}-key`); number += 1) name = `${base}-${number}`;
+    for (let number = 2; !isFree(name); number += 1) name = `${base}-${number}`;
     return name;
   }
 
@@ -98,12 +107,12 @@ export class ProjectRegistry {
     const before = this.#snapshot;
     this.#snapshot = buildSnapshot(
       {
-        projects: this.#directory.list('Project'),
-        clients: this.#directory.list('Client'),
-        problems: this.#directory.problems(),
+        projects: this.#source.list('Project'),
+        clients: this.#source.list('Client'),
+        problems: this.#source.problems(),
       },
       before,
-      this.#options.baseUrlAllowed,
+      this.#readers,
     );
     this.#report.update(this.#snapshot.problems);
     for (const listener of this.#listeners) listener(this.#snapshot, before);

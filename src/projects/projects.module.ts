@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { provide } from '../common/provide.ts';
 import { Settings } from '../config/load-settings.ts';
 import { Installation } from '../database/installation.ts';
-import { ManifestDirectory } from '../directory/manifest-directory.ts';
+import { ManifestSource } from '../manifests/manifest-source.ts';
 import { Log } from '../telemetry/log.ts';
 import { ProjectPseudonyms } from './project-pseudonyms.ts';
 import { ProjectRegistry } from './project-registry.ts';
@@ -10,9 +10,9 @@ import { providerUrlPolicy } from './provider-urls.ts';
 
 @Module({
   providers: [
-    provide(ProjectRegistry, [ManifestDirectory, Settings, Log], (directory, settings, log) => {
+    provide(ProjectRegistry, [ManifestSource, Settings, Log], (source, settings, log) => {
       const { allowed, first } = providerUrlPolicy(settings);
-      return new ProjectRegistry(directory, { baseUrlAllowed: allowed, baseUrlOfNewProjects: first }, log);
+      return new ProjectRegistry(source, { baseUrlAllowed: allowed, baseUrlOfNewProjects: first }, log);
     }),
     provide(
       ProjectPseudonyms,

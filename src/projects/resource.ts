@@ -1,6 +1,6 @@
 import type { ErrorDetail } from '../common/app-error.ts';
 import { type Checked, checker } from '../common/schema.ts';
-import type { Manifest } from '../directory/manifest.ts';
+import type { Manifest } from '../manifests/manifest.ts';
 import type { KeyRef } from '../vault/project-key.ts';
 import {
   ClientManifest,
@@ -38,6 +38,11 @@ export interface Client {
   source: string;
 }
 
+/** The Secret of a project that names none. */
+export function keySecretName(projectName: string): string {
+  return `${projectName}-key`;
+}
+
 const checkProject = checker(ProjectManifest, { nameUnknownFields: true });
 const checkClient = checker(ClientManifest, { nameUnknownFields: true });
 
@@ -53,7 +58,7 @@ export function readProject(manifest: Manifest, baseUrlAllowed: (url: string) =>
     value: {
       name: manifest.name,
       projectId: spec.projectId ?? manifest.name,
-      keyRef: { name: spec.keySecretRef.name ?? `${manifest.name}-key`, key: spec.keySecretRef.key },
+      keyRef: { name: spec.keySecretRef.name ?? keySecretName(manifest.name), key: spec.keySecretRef.key },
       spec,
       defaultModel,
       modelAliases: spec.session.modelAliases ?? { 'gpt-4o-realtime-preview': defaultModel },

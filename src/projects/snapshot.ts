@@ -1,6 +1,6 @@
 import { isRecord } from '../common/json.ts';
 import type { Checked } from '../common/schema.ts';
-import type { Manifest, ManifestProblem } from '../directory/manifest.ts';
+import type { Manifest, ManifestProblem } from '../manifests/manifest.ts';
 import { type Client, type Project, readClient, readProject } from './resource.ts';
 
 /** All projects and clients at one moment, indexed; immutable, so that one request sees one configuration. */
@@ -9,12 +9,12 @@ export interface Snapshot {
   projectsById: ReadonlyMap<string, Project>;
   projectsByName: ReadonlyMap<string, Project>;
   clients: readonly Client[];
-  /** By `tokenKey`. */
+  /** By `keyOfClient`. */
   clientsByToken: ReadonlyMap<string, Client>;
   /** Projects whose id belongs to an older one. */
   duplicates: readonly Project[];
-  /** Names of projects and clients (`Kind/name`) whose newest manifest is not valid: an older version serves. */
-  invalid: ReadonlySet<string>;
+  /** What is wrong with manifests (by `Kind/name`) of which at most an older version serves. */
+  invalid: ReadonlyMap<string, readonly ManifestProblem[]>;
   problems: readonly ManifestProblem[];
 }
 
@@ -24,13 +24,49 @@ export const EMPTY_SNAPSHOT: Snapshot = {
   clients: [],
   clientsByToken: new Map(),
   duplicates: [],
-  invalid: new Set(),
+  invalid: new Map(),
   problems: [],
 };
 
 /** The key of a client by who signs its tokens and what they call it; own tokens have no issuer. */
 export function tokenKey(issuer: string | undefined, subject: string): string {
   return JSON.stringify([issuer ?? null, subject]);
+}
+
+/** The key of a client that is a Kubernetes service account; equal to no `tokenKey`. */
+export function serviceAccountKey(namespace: string, name: string): string {
+  return JSON.stringify(['serviceAccount', namespace, name]);
+}
+
+export function keyOfClient({ issuer, clientId, spec: { serviceAccount } }: Client): string {
+  return serviceAccount === undefined
+    ? tokenKey(issuer, clientId)
+    : serviceAccountKey(serviceAccount.namespace, serviceAccount.name);
+}
+
+/** Reads a manifest once: the same object is not checked again. */
+export type Reader<T> = (manifest: Manifest) => Checked<T>;
+
+export interface Readers {
+  project: Reader<Project>;
+  client: Reader<Client>;
+}
+
+/** Readers that remember what they made of a manifest for as long as somebody holds it. */
+export function rememberingReaders(baseUrlAllowed: (url: string) => boolean): Readers {
+  return {
+    project: remembering((manifest) => readProject(manifest, baseUrlAllowed)),
+    client: remembering(readClient),
+  };
+}
+
+function remembering<T>(read: Reader<T>): Reader<T> {
+  const known = new WeakMap<Manifest, Checked<T>>();
+  return (manifest) => {
+    const found = known.get(manifest) ?? attempt(manifest, read);
+    known.set(manifest, found);
+    return found;
+  };
 }
 
 export interface SnapshotInput {
@@ -44,23 +80,19 @@ export interface SnapshotInput {
  * Reads manifests into a snapshot. One that is not valid keeps its last good version from `previous`, and a project
  * id or client that two claim belongs to the older.
  */
-export function buildSnapshot(
-  input: SnapshotInput,
-  previous: Snapshot,
-  baseUrlAllowed: (url: string) => boolean,
-): Snapshot {
+export function buildSnapshot(input: SnapshotInput, previous: Snapshot, read: Readers): Snapshot {
   const problems = [...input.problems];
-  const invalid = new Set<string>();
+  const invalid = new Map<string, ManifestProblem[]>();
   const found = { problems, invalid };
   const projects = readAll(
     input.projects,
-    (manifest) => readProject(manifest, baseUrlAllowed),
+    read.project,
     (manifest) => lastGoodProject(manifest, previous),
     found,
   );
   const clients = readAll(
     input.clients,
-    readClient,
+    read.client,
     (manifest) => previous.clients.find(({ name }) => name === manifest.name),
     found,
   );
@@ -78,11 +110,10 @@ export function buildSnapshot(
   const serving = [...projectsById.values()];
   const clientsByToken = new Map<string, Client>();
   for (const client of clients) {
-    if (client.spec.serviceAccount !== undefined) continue;
-    const key = tokenKey(client.issuer, client.clientId);
+    const key = keyOfClient(client);
     const owner = clientsByToken.get(key);
     if (owner === undefined) clientsByToken.set(key, client);
-    else problems.push(claimed(client.source, '/spec/clientId', owner.source));
+    else problems.push(claimed(client.source, identityField(client), owner.source));
   }
   return {
     projectsById,
@@ -97,13 +128,13 @@ export function buildSnapshot(
 
 function readAll<T>(
   manifests: Manifest[],
-  read: (manifest: Manifest) => Checked<T>,
+  read: Reader<T>,
   lastGood: (manifest: Manifest) => T | undefined,
-  { problems, invalid }: { problems: ManifestProblem[]; invalid: Set<string> },
+  { problems, invalid }: { problems: ManifestProblem[]; invalid: Map<string, ManifestProblem[]> },
 ): T[] {
   const values: T[] = [];
   for (const manifest of manifests) {
-    const result = attempt(manifest, read);
+    const result = read(manifest);
     if (!result.ok) {
       const found = result.details.map(({ path, message }) => ({
         source: manifest.source,
@@ -111,7 +142,7 @@ function readAll<T>(
         message,
       }));
       problems.push(...found);
-      invalid.add(`${manifest.kind}/${manifest.name}`);
+      invalid.set(`${manifest.kind}/${manifest.name}`, found);
     }
     const value = result.ok ? result.value : lastGood(manifest);
     if (value !== undefined) values.push(value);
@@ -119,8 +150,12 @@ function readAll<T>(
   return values;
 }
 
+function identityField({ spec }: Client): string {
+  return spec.serviceAccount === undefined ? '/spec/clientId' : '/spec/serviceAccount';
+}
+
 /** No single manifest stops the others, not even one that cannot be walked. */
-function attempt<T>(manifest: Manifest, read: (manifest: Manifest) => Checked<T>): Checked<T> {
+function attempt<T>(manifest: Manifest, read: Reader<T>): Checked<T> {
   try {
     return read(manifest);
   } catch {

@@ -8,7 +8,7 @@ import { newLeaseToken, newSessionId } from '../common/ids.ts';
 import type { Installation } from '../database/installation.ts';
 import { limitedAddress } from '../http/address.ts';
 import type { ProjectRegistry } from '../projects/project-registry.ts';
-import { tokenKey } from '../projects/snapshot.ts';
+import { keyOfClient } from '../projects/snapshot.ts';
 import type { Grant, RealtimeProvider } from '../providers/realtime-provider.ts';
 import { traced } from '../telemetry/tracing.ts';
 import { Idempotency } from './idempotency.ts';
@@ -153,7 +153,7 @@ export class SessionOpener {
   #refuseSuspended({ project, client }: Caller): void {
     const { projectsByName, clientsByToken } = this.#registry.snapshot;
     const now = projectsByName.get(project.name);
-    const clientNow = client && clientsByToken.get(tokenKey(client.issuer, client.clientId));
+    const clientNow = client && clientsByToken.get(keyOfClient(client));
     if (now === undefined || now.spec.suspended || (client && clientNow?.spec.suspended !== false)) {
       throw new AppError('suspended', 'This project or client was suspended or removed just now.');
     }

@@ -13,7 +13,6 @@ import { Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { MetricsModule } from '../telemetry/metrics.module.ts';
 import { Vault } from '../vault/vault.ts';
-import { VaultModule } from '../vault/vault.module.ts';
 import { AdminSessionsController } from './admin-sessions.controller.ts';
 import { LeaseService } from './lease.service.ts';
 import { SessionController } from './session.controller.ts';
@@ -26,7 +25,7 @@ import { Sweeper } from './sweeper.ts';
 import { TurnController } from './turn.controller.ts';
 
 @Module({
-  imports: [AuditModule, MetricsModule, ProjectsModule, ProvidersModule, VaultModule],
+  imports: [AuditModule, MetricsModule, ProjectsModule, ProvidersModule],
   controllers: [SessionController, AdminSessionsController, TurnController],
   providers: [
     provide(

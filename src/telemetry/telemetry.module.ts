@@ -7,7 +7,6 @@ import { ProjectsModule } from '../projects/projects.module.ts';
 import { SessionModule } from '../session/session.module.ts';
 import { SessionQueries } from '../session/session-queries.ts';
 import { Vault } from '../vault/vault.ts';
-import { VaultModule } from '../vault/vault.module.ts';
 import { Log } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { MetricsController } from './metrics.controller.ts';
@@ -19,7 +18,7 @@ import { SessionGauge } from './session-gauge.ts';
 import { VaultGauge } from './vault-gauge.ts';
 
 @Module({
-  imports: [MetricsModule, ProjectsModule, SessionModule, VaultModule],
+  imports: [MetricsModule, ProjectsModule, SessionModule],
   controllers: [MetricsController],
   providers: [
     provide(Readiness, [], () => new Readiness()),

@@ -103,7 +103,9 @@ export class KeyDeposits {
       change: 'created',
       resource: 'project',
     });
-    await this.#audit.log.recorded(entry, () => this.#registry.create(projectId));
+    await this.#audit.log.recorded(entry, () =>
+      this.#registry.create(projectId, (name) => this.#vault.holds(name)),
+    );
     const created = this.#registry.snapshot.projectsById.get(projectId);
     if (created === undefined) throw new AppError('unavailable', 'The project could not be created.');
     return created;

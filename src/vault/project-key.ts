@@ -26,6 +26,11 @@ export class ProjectKey {
     this.changedAt = changedAt;
   }
 
+  /** Whether it is this version; the same object is, without a look at its bytes. */
+  isOf(secret: SecretString): boolean {
+    return secret === this.#secret || secret.fingerprint() === this.fingerprint;
+  }
+
   /** The key itself. Call it after the use is committed to the audit, and put the result in a request header only. */
   reveal(): string {
     return this.#secret.reveal();

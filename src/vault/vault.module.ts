@@ -4,13 +4,10 @@ import { AuditModule } from '../audit/audit.module.ts';
 import { Clock } from '../common/clock.ts';
 import { provide } from '../common/provide.ts';
 import { Installation } from '../database/installation.ts';
-import { ManifestDirectory } from '../directory/manifest-directory.ts';
 import { ProjectRegistry } from '../projects/project-registry.ts';
 import { ProjectsModule } from '../projects/projects.module.ts';
 import { ProvidersModule } from '../providers/providers.module.ts';
 import { RealtimeProvider } from '../providers/realtime-provider.ts';
-import { Log } from '../telemetry/log.ts';
-import { createVault } from './create-vault.ts';
 import { KeyDeposits } from './key-deposits.ts';
 import { Vault } from './vault.ts';
 import { VaultController } from './vault.controller.ts';
@@ -19,7 +16,6 @@ import { VaultController } from './vault.controller.ts';
   imports: [AuditModule, ProjectsModule, ProvidersModule],
   controllers: [VaultController],
   providers: [
-    provide(Vault, [ManifestDirectory, Clock, Log], createVault),
     provide(
       KeyDeposits,
       [Vault, ProjectRegistry, RealtimeProvider, AuditLog, Installation, Clock],
@@ -27,6 +23,5 @@ import { VaultController } from './vault.controller.ts';
         new KeyDeposits(vault, registry, provider, { log, installation }, clock),
     ),
   ],
-  exports: [Vault],
 })
 export class VaultModule {}

@@ -1,18 +1,31 @@
 import type { SecretString } from '../common/secret-string.ts';
-import type { ManifestProblem } from '../directory/manifest.ts';
+import type { ManifestProblem } from '../manifests/manifest.ts';
 import type { KeyRef, ProjectKey } from './project-key.ts';
+
+/** Why `find` has no key for a reference. */
+export interface MissingKey {
+  reason: 'KeyMissing' | 'SecretNotLabelled' | 'SecretNotUnsealed';
+  /** A sentence for operators; names Secrets and entries, never what is in them. */
+  message: string;
+}
 
 /** Where provider keys live. Adapters keep what they watch in memory, so that reading is synchronous. */
 export abstract class Vault {
-  /** Loads once and begins to watch; a change is seen within 1 s. */
+  /** Begins to read and to watch; a change is seen within 1 s. */
   abstract start(): Promise<void>;
+  /** Resolves once everything was read once. */
+  abstract readonly loaded: Promise<void>;
   abstract stop(): void;
   /** The key as last seen; undefined without one. */
   abstract find(ref: KeyRef): ProjectKey | undefined;
+  /** Whether the vault has something under a Secret's name, be it a key or not. */
+  abstract holds(secretName: string): boolean;
   /** Stores a key and resolves once it is read back with its fingerprint. */
   abstract put(ref: KeyRef, secret: SecretString): Promise<ProjectKey>;
   /** Removes a key and resolves once it is gone; resolves, too, when there was none. */
   abstract remove(ref: KeyRef): Promise<void>;
+  /** Looks for why there is no key, where that takes more than `find`; rejects when the store cannot be asked. */
+  abstract explainMissing(ref: KeyRef): Promise<MissingKey>;
   /** By the monotonic clock, in ms: what `find` returns is what the vault held then, or later. */
   abstract currentAt(): number;
   /** What is wrong with stored keys, by source and field. */

@@ -13,7 +13,7 @@ import { loadSettings } from '../../src/config/load-settings.ts';
 import { createDataSource } from '../../src/database/data-source.ts';
 import { Database } from '../../src/database/database.ts';
 import { Installation } from '../../src/database/installation.ts';
-import { ManifestDirectory } from '../../src/directory/manifest-directory.ts';
+import { openBackend } from '../../src/backend.ts';
 import { AppErrorFilter } from '../../src/http/app-error.filter.ts';
 import { createFastify } from '../../src/http/fastify.ts';
 import { RouteTable } from '../../src/http/route-table.ts';
@@ -103,7 +103,7 @@ describe('every route of the service', () => {
       databaseUrls: urls,
       onRefused: () => undefined,
     });
-    declared = declaredRoutes(AppModule.of({} as Parameters<typeof AppModule.of>[0]));
+    declared = declaredRoutes(AppModule.of({ backend: {} } as Parameters<typeof AppModule.of>[0]));
   });
   afterAll(async () => {
     await service.stop();
@@ -241,7 +241,7 @@ describe('a route that declares nothing', () => {
       clock,
       database: new Database(createDataSource(pool), true),
       installation: new Installation(),
-      directory: new ManifestDirectory(directory, log, clock),
+      backend: await openBackend(settings(), log, clock),
     };
     class ServiceWithProbe {}
     Module({ imports: [AppModule.of(platform)], controllers: [ProbeController] })(ServiceWithProbe);

@@ -1,7 +1,7 @@
 import { access, constants, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from '../../config/load-settings.ts';
-import { MANIFEST_FILE } from '../../directory/manifest.ts';
+import { MANIFEST_FILE } from '../../directory/manifest-file.ts';
 import { codeOf } from '../describe.ts';
 import { type Found, failure, findingEach, ok, warning } from '../finding.ts';
 

@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/load-settings.ts';
-import type { ManifestProblem } from '../../directory/manifest.ts';
+import type { ManifestProblem } from '../../manifests/manifest.ts';
 import type { Project } from '../../projects/resource.ts';
 import type { Configuration } from '../configuration.ts';
 import { type Found, failure, findingEach, ok, warning } from '../finding.ts';
@@ -65,7 +65,7 @@ function projectsWithoutKey({ snapshot, hasKey }: Configuration): Found[] {
 function keysWithoutProject({ snapshot, secrets }: Configuration): Found[] {
   const claimed = new Set([...snapshot.projectsById.values(), ...snapshot.duplicates].map(secretOf));
   // A manifest that is not valid may be the one that wants it.
-  for (const name of snapshot.invalid) claimed.add(`${name.replace(/^\w+\//, '')}-key`);
+  for (const name of snapshot.invalid.keys()) claimed.add(`${name.replace(/^\w+\//, '')}-key`);
   return findingEach(
     secrets.filter(({ name }) => !claimed.has(name)),
     ({ name, source }) =>

@@ -1,19 +1,13 @@
-/** One document of a manifest file, not yet checked against its kind's schema. */
+/** One resource as somebody wrote it, not yet checked against its kind's schema. */
 export interface Manifest {
   kind: ManifestKind;
   name: string;
   document: Record<string, unknown>;
-  /** Where it was read: the file's name and, with several documents in it, which one. */
+  /** Where it was read: a file's name and, with several documents in it, which one; in a cluster, kind and name. */
   source: string;
   /** Milliseconds since the epoch: `metadata.creationTimestamp`, else the file's birth. */
   createdAt: number;
-  /** Milliseconds since the epoch: when its file was last written. */
-  modifiedAt: number;
-}
-
-/** Milliseconds since the epoch. */
-export interface FileTimes {
-  bornAt: number;
+  /** Milliseconds since the epoch: when it was last written. */
   modifiedAt: number;
 }
 
@@ -36,5 +30,13 @@ export function isManifestKind(kind: unknown): kind is ManifestKind {
   return typeof kind === 'string' && Object.hasOwn(API_VERSIONS, kind);
 }
 
-export const MANIFEST_FILE = /^[^.].*\.(ya?ml|json)$/;
-export const MAX_FILE_BYTES = 1024 * 1024;
+export interface ManifestId {
+  kind: ManifestKind;
+  name: string;
+}
+
+/** One change to a document: a value set, or removed when `value` is undefined. */
+export interface FieldEdit {
+  path: string[];
+  value: unknown;
+}

@@ -1,0 +1,151 @@
+import type { KubeConfig, Watch } from '@kubernetes/client-node';
+import type { RequestOptions } from 'node:https';
+import { type Dispatcher, request } from 'undici';
+import { isRecord } from '../common/json.ts';
+import { readLimited } from '../common/read-limited.ts';
+import { ConnectionPool } from './connection-pool.ts';
+import { KubernetesError } from './kubernetes-error.ts';
+
+const DEADLINE_MS = 10_000;
+/** A page of a list: 500 objects, each of which etcd bounds at 1.5 MB, and which are a few kB. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+export interface ApiRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** From the server's root, without query. */
+  path: string;
+  query?: Record<string, string | number | undefined>;
+  body?: unknown;
+  /** Asks for metadata alone, so that a Secret's content does not come here. */
+  metadataOnly?: boolean;
+}
+
+export interface KubeObject {
+  metadata: {
+    name: string;
+    namespace?: string;
+    uid: string;
+    resourceVersion: string;
+    generation?: number;
+    creationTimestamp: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+    managedFields?: { time?: string; fieldsV1?: Record<string, unknown> }[];
+  };
+  [field: string]: unknown;
+}
+
+export interface WatchEvents {
+  onEvent: (type: string, object: unknown) => void;
+  /** Once; with the reason unless the server closed the stream in order. */
+  onEnd: (error: unknown) => void;
+}
+
+/** The API server, reached with the credentials of a pod or of a kubeconfig. */
+export class Cluster {
+  readonly #config: KubeConfig;
+  readonly #watch: Watch;
+  readonly #server: string;
+  readonly #pool = new ConnectionPool();
+
+  constructor(config: KubeConfig, watch: Watch) {
+    const cluster = config.getCurrentCluster();
+    if (cluster === null) throw new TypeError('the kubeconfig has no current cluster');
+    this.#config = config;
+    this.#watch = watch;
+    this.#server = cluster.server.replace(/\/$/, '');
+  }
+
+  /** The answer's JSON; rejects with KubernetesError when it is a refusal. */
+  async request<T = KubeObject>({ method, path, query, body, metadataOnly }: ApiRequest): Promise<T> {
+    const { dispatcher, headers } = await this.#credentials();
+    const answer = await request(`${this.#server}${path}${queryOf(method, query)}`, {
+      method,
+      dispatcher,
+      headers: {
+        ...headers,
+        accept: metadataOnly === true ? METADATA_ONLY : 'application/json',
+        ...(body !== undefined && { 'content-type': contentType(method) }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
+    const text = await readLimited(answer.body, MAX_ANSWER_BYTES);
+    if (answer.statusCode >= 400) throw refusal(answer.statusCode, text, path);
+    return JSON.parse(text) as T;
+  }
+
+  /** The object; undefined when there is none. */
+  async find(path: string, options: Pick<ApiRequest, 'metadataOnly'> = {}): Promise<KubeObject | undefined> {
+    try {
+      return await this.request({ method: 'GET', path, ...options });
+    } catch (error) {
+      if (error instanceof KubernetesError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** The body of an answer that is not JSON. */
+  async text(path: string): Promise<string> {
+    const { dispatcher, headers } = await this.#credentials();
+    const answer = await request(`${this.#server}${path}`, {
+      dispatcher,
+      headers: { ...headers, accept: '*/*' },
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
+    const text = await readLimited(answer.body, MAX_ANSWER_BYTES);
+    if (answer.statusCode >= 400) throw refusal(answer.statusCode, text, path);
+    return text;
+  }
+
+  /** Resolves once the stream is asked for; abort it to end it. */
+  watch(
+    path: string,
+    query: Record<string, string | number>,
+    { onEvent, onEnd }: WatchEvents,
+  ): Promise<AbortController> {
+    return this.#watch.watch(path, query, onEvent, onEnd);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  /** Asked for each request: a pod's token is replaced while it runs. */
+  async #credentials(): Promise<{ dispatcher: Dispatcher; headers: Record<string, string> }> {
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const headers: Record<string, string> = {};
+    for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = String(value);
+    if (options.auth) headers['Authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+    return { dispatcher: this.#pool.for(options, this.#config.getCurrentCluster()?.proxyUrl), headers };
+  }
+}
+
+/** As which `managedFields` name this service. */
+const FIELD_MANAGER = 'vestibule';
+const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+
+function contentType(method: ApiRequest['method']): string {
+  return method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+}
+
+function queryOf(method: ApiRequest['method'], query: ApiRequest['query'] = {}): string {
+  const given = new URLSearchParams();
+  if (WRITES.has(method)) given.set('fieldManager', FIELD_MANAGER);
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
+  return given.size === 0 ? '' : `?${given.toString()}`;
+}
+
+function refusal(status: number, text: string, path: string): KubernetesError {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    body = undefined;
+  }
+  const reason = isRecord(body) && typeof body['reason'] === 'string' ? body['reason'] : 'Unknown';
+  return new KubernetesError(status, reason, path);
+}

@@ -1,0 +1,258 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../common/clock.ts';
+import { isRecord } from '../common/json.ts';
+import { Backoff } from './backoff.ts';
+import type { Cluster, KubeObject } from './cluster.ts';
+import { hasStatus, KubernetesError } from './kubernetes-error.ts';
+
+/**
+ * The server ends a watch after this long, and says two seconds before it how far it has got. So whoever watches knows
+ * every few seconds that it is up to date, and a stream that says nothing for longer is a dead one.
+ */
+const WATCH_S = 10;
+const SILENCE_MS = 15_000;
+const PAGE = 500;
+/** Pages of a list: half a million objects. */
+const MAX_PAGES = 1_000;
+const BACKOFF = { firstMs: 100, mostMs: 2_000 };
+/** A watch that ended sooner says that something is wrong, although nobody said what. */
+const SHORT_MS = 1_000;
+
+export interface WatchedListOptions<T> {
+  path: string;
+  labelSelector?: string;
+  /** What is kept of an object; `before` is what was kept of its last version. The rest is dropped, a key's raw text too. */
+  read: (object: KubeObject, before: T | undefined) => T;
+}
+
+interface ObjectList {
+  metadata: { resourceVersion: string; continue?: string };
+  items: KubeObject[];
+}
+
+/** 410: the version is too old. 504: it is of the future, as after a restore from a backup. */
+const GONE: ReadonlySet<number> = new Set([410, 504]);
+
+/** Thrown when the API server has forgotten the version from which we want to go on. */
+class Gone extends Error {}
+
+/** Objects of one kind in memory, by name: listed once, then watched; listed again when the thread is lost. */
+export class WatchedList<T> {
+  readonly #cluster: Cluster;
+  readonly #options: WatchedListOptions<T>;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #backoff: Backoff;
+  readonly #stopping = new AbortController();
+  readonly loaded: Promise<void>;
+  #markLoaded: () => void = () => undefined;
+  #objects = new Map<string, T>();
+  #resourceVersion: string | undefined;
+  #currentAt = Number.NEGATIVE_INFINITY;
+  #listeners: (() => void)[] = [];
+  #telling = false;
+  #away = false;
+
+  constructor(cluster: Cluster, options: WatchedListOptions<T>, clock: Clock, logger: Logger) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#clock = clock;
+    this.#logger = logger.child({ watch: options.path });
+    this.#backoff = new Backoff(BACKOFF, this.#stopping.signal);
+    this.loaded = new Promise((resolve) => {
+      this.#markLoaded = resolve;
+    });
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    this.#listeners = [];
+  }
+
+  get(name: string): T | undefined {
+    return this.#objects.get(name);
+  }
+
+  values(): T[] {
+    return [...this.#objects.values()];
+  }
+
+  /** By the monotonic clock, in ms: what is held is what the API server held then, or later. */
+  currentAt(): number {
+    return this.#currentAt;
+  }
+
+  /** Calls back after changes; those that arrive together are told together. */
+  onChange(listener: () => void): void {
+    this.#listeners = [...this.#listeners, listener];
+  }
+
+  /** Calls back once, after the next change; returns how to call it off. */
+  onceChanged(listener: () => void): () => void {
+    const once = (): void => {
+      cancel();
+      listener();
+    };
+    const cancel = (): void => {
+      this.#listeners = this.#listeners.filter((other) => other !== once);
+    };
+    this.#listeners = [...this.#listeners, once];
+    return cancel;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const startedAt = this.#clock.monotonic();
+      try {
+        if (this.#resourceVersion === undefined) await this.#list();
+        await this.#follow(this.#resourceVersion ?? '');
+        if (this.#clock.monotonic() - startedAt >= SHORT_MS) this.#backoff.reset();
+        else await this.#backoff.wait();
+      } catch (error) {
+        await this.#recover(error);
+      }
+    }
+  }
+
+  async #recover(error: unknown): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    if (error instanceof Gone) this.#resourceVersion = undefined;
+    else if (!this.#away) {
+      this.#away = true;
+      this.#logger.warn({ err: error }, 'the API server cannot be watched; what was read last stays');
+    }
+    await this.#backoff.wait();
+  }
+
+  async #list(): Promise<void> {
+    const startedAt = this.#clock.monotonic();
+    const objects = new Map<string, T>();
+    let page: ObjectList | undefined;
+    for (let number = 0; number < MAX_PAGES; number += 1) {
+      page = await this.#page(page?.metadata.continue);
+      for (const object of page.items) objects.set(object.metadata.name, this.#read(object));
+      if (!page.metadata.continue) break;
+    }
+    this.#objects = objects;
+    this.#resourceVersion = page?.metadata.resourceVersion;
+    this.#current(startedAt);
+    this.#markLoaded();
+    this.#changed();
+  }
+
+  async #page(token: string | undefined): Promise<ObjectList> {
+    const { path, labelSelector } = this.#options;
+    try {
+      return await this.#cluster.request<ObjectList>({
+        method: 'GET',
+        path,
+        query: { limit: PAGE, continue: token, labelSelector },
+      });
+    } catch (error) {
+      throw hasStatus(error, 410) ? new Gone() : error;
+    }
+  }
+
+  /** Resolves when the stream ended in order, which says nothing of whether it was up to date. */
+  async #follow(resourceVersion: string): Promise<void> {
+    const { path, labelSelector } = this.#options;
+    const query = {
+      resourceVersion,
+      allowWatchBookmarks: 'true',
+      timeoutSeconds: WATCH_S,
+      ...(labelSelector !== undefined && { labelSelector }),
+    };
+    await new Promise<void>((resolve, reject) => {
+      let stream: AbortController | undefined;
+      let failure: unknown;
+      let silence: NodeJS.Timeout | undefined;
+      const end = (error: unknown): void => {
+        clearTimeout(silence);
+        this.#stopping.signal.removeEventListener('abort', abort);
+        stream?.abort();
+        const reason = failure ?? error;
+        if (reason === null || reason === undefined) resolve();
+        else reject(streamError(reason));
+      };
+      const fail = (error: unknown): void => {
+        failure ??= error;
+        end(error);
+      };
+      const abort = (): void => {
+        fail(new Error('stopped'));
+      };
+      const listen = (): void => {
+        clearTimeout(silence);
+        silence = setTimeout(() => {
+          fail(new Error('the stream went silent'));
+        }, SILENCE_MS);
+      };
+      this.#stopping.signal.addEventListener('abort', abort, { once: true });
+      listen();
+      const onEvent = (type: string, object: unknown): void => {
+        if (failure !== undefined) return;
+        listen();
+        try {
+          this.#take(type, object);
+        } catch (error) {
+          fail(error);
+        }
+      };
+      this.#cluster.watch(path, query, { onEvent, onEnd: end }).then((opened) => {
+        stream = opened;
+        if (failure !== undefined) opened.abort();
+      }, fail);
+    });
+  }
+
+  #take(type: string, object: unknown): void {
+    if (type === 'ERROR') {
+      const code = isRecord(object) ? Number(object['code']) : 0;
+      throw GONE.has(code) ? new Gone() : new KubernetesError(code, 'watch error', this.#options.path);
+    }
+    const { metadata } = object as KubeObject;
+    if (type === 'DELETED') this.#objects.delete(metadata.name);
+    else if (type !== 'BOOKMARK') this.#objects.set(metadata.name, this.#read(object as KubeObject));
+    this.#resourceVersion = metadata.resourceVersion;
+    this.#current(this.#clock.monotonic());
+    if (type !== 'BOOKMARK') this.#changed();
+  }
+
+  #read(object: KubeObject): T {
+    return this.#options.read(object, this.#objects.get(object.metadata.name));
+  }
+
+  #current(at: number): void {
+    this.#currentAt = at;
+    if (this.#away) this.#logger.info('the API server is watched again');
+    this.#away = false;
+  }
+
+  #changed(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    setImmediate(() => {
+      this.#telling = false;
+      for (const listener of this.#listeners) this.#tell(listener);
+    });
+  }
+
+  #tell(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#logger.error({ err: error }, 'a change could not be taken over');
+    }
+  }
+}
+
+/** The client tells a refused watch by `statusCode`. */
+function streamError(error: unknown): Error {
+  const { statusCode } = error as { statusCode?: unknown };
+  if (typeof statusCode === 'number' && GONE.has(statusCode)) return new Gone();
+  return error instanceof Error ? error : new Error('the stream broke');
+}

@@ -12,6 +12,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { OwnTokens } from '../../src/auth/own-tokens.ts';
+import { tokenKey } from '../../src/projects/snapshot.ts';
 import { TokenVerifier } from '../../src/auth/token-verifier.ts';
 import { SystemClock } from '../../src/common/clock.ts';
 import { loadSettings } from '../../src/config/load-settings.ts';
@@ -494,20 +495,21 @@ describe('an issuer’s token', () => {
   it('is accepted when its key is new, once the keys are half a minute old, and refused when its key is gone', async () => {
     const [before, after] = [aSigningKey('ES256'), aSigningKey('ES256')];
     const issuer = `${idp.url}/rotating`;
+    const clientKey = tokenKey(issuer, 'partner');
     const { jwtIssuers } = loadSettings({
       VESTIBULE_JWT_ISSUERS: JSON.stringify([{ issuer, audience: AUDIENCE, jwksUri: `${issuer}/jwks` }]),
     });
     const clock = new SystemClock();
     const verifier = new TokenVerifier(new OwnTokens([], clock), jwtIssuers, clock);
     publish(idp, '/rotating/jwks', before);
-    await expect(verifier.verify(foreign('rotating', before))).resolves.toMatchObject({ subject: 'partner' });
+    await expect(verifier.verify(foreign('rotating', before))).resolves.toMatchObject({ clientKey });
     publish(idp, '/rotating/jwks', after);
     const systemNow = Date.now;
     // jose reads this clock for the age of the keys.
     Date.now = () => systemNow() + 31_000;
     try {
       await expect(verifier.verify(foreign('rotating', after))).resolves.toMatchObject({
-        subject: 'partner',
+        clientKey,
       });
       await expect(verifier.verify(foreign('rotating', before))).rejects.toThrow();
     } finally {

@@ -6,10 +6,10 @@ import {
   ClientManifest,
   type ClientSpec,
   DEFAULT_MODEL,
-  isTerm,
   ProjectManifest,
   type ProjectSpec,
 } from './project-schema.ts';
+import { brokenRules, CLIENT_RULES, PROJECT_RULES } from './resource-rules.ts';
 
 /** A project as configured, defaults filled in. */
 export interface Project {
@@ -50,7 +50,7 @@ export function readProject(manifest: Manifest, baseUrlAllowed: (url: string) =>
   const checked = checkProject(manifest.document);
   if (!checked.ok) return checked;
   const { spec } = checked.value;
-  const details = projectRules(spec, baseUrlAllowed);
+  const details = projectProblems(spec, baseUrlAllowed);
   if (details.length > 0) return { ok: false, details };
   const defaultModel = spec.session.models[0] ?? DEFAULT_MODEL;
   return {
@@ -72,7 +72,7 @@ export function readClient(manifest: Manifest): Checked<Client> {
   const checked = checkClient(manifest.document);
   if (!checked.ok) return checked;
   const { spec } = checked.value;
-  const details = clientRules(spec);
+  const details = brokenRules(CLIENT_RULES, spec);
   if (details.length > 0) return { ok: false, details };
   return {
     ok: true,
@@ -89,32 +89,11 @@ export function readClient(manifest: Manifest): Checked<Client> {
   };
 }
 
-function projectRules(spec: ProjectSpec, baseUrlAllowed: (url: string) => boolean): ErrorDetail[] {
-  const details: ErrorDetail[] = [];
-  const { session, provider } = spec;
-  if (session.leaseSeconds < session.secretTtlSeconds) {
-    details.push({ path: '/spec/session/leaseSeconds', message: 'must be at least secretTtlSeconds' });
-  }
-  if (!baseUrlAllowed(provider.baseUrl)) {
+function projectProblems(spec: ProjectSpec, baseUrlAllowed: (url: string) => boolean): ErrorDetail[] {
+  const details = brokenRules(PROJECT_RULES, spec);
+  // No rule of the resource's own: what is allowed is a setting.
+  if (!baseUrlAllowed(spec.provider.baseUrl)) {
     details.push({ path: '/spec/provider/baseUrl', message: 'is not among VESTIBULE_PROVIDER_URLS' });
-  }
-  const { voice } = session.defaults;
-  if (voice !== undefined && session.voices.length > 0 && !session.voices.includes(voice)) {
-    details.push({ path: '/spec/session/defaults/voice', message: 'must be one of voices' });
-  }
-  if (Object.keys(session.modelAliases ?? {}).some((alias) => !isTerm(alias))) {
-    details.push({ path: '/spec/session/modelAliases', message: 'has a key that is no model name' });
-  }
-  return details;
-}
-
-function clientRules(spec: ClientSpec): ErrorDetail[] {
-  const details: ErrorDetail[] = [];
-  if (spec.serviceAccount !== undefined && (spec.clientId !== undefined || spec.issuer !== undefined)) {
-    details.push({ path: '/spec/serviceAccount', message: 'cannot be combined with clientId or issuer' });
-  }
-  if (spec.tokensNotBefore !== undefined && Number.isNaN(Date.parse(spec.tokensNotBefore))) {
-    details.push({ path: '/spec/tokensNotBefore', message: 'must be an RFC 3339 time' });
   }
   return details;
 }

@@ -1,4 +1,6 @@
+import type { Static, TSchema } from 'typebox';
 import type { ErrorDetail } from '../common/app-error.ts';
+import { withoutNulls } from '../common/json.ts';
 import { type Checked, checker } from '../common/schema.ts';
 import type { Manifest } from '../manifests/manifest.ts';
 import type { KeyRef } from '../vault/project-key.ts';
@@ -43,8 +45,14 @@ export function keySecretName(projectName: string): string {
   return `${projectName}-key`;
 }
 
-const checkProject = checker(ProjectManifest, { nameUnknownFields: true });
-const checkClient = checker(ClientManifest, { nameUnknownFields: true });
+const checkProject = manifestChecker(ProjectManifest);
+const checkClient = manifestChecker(ClientManifest);
+
+/** A field without a value counts as absent, as it does for the API server. */
+function manifestChecker<S extends TSchema>(schema: S): (document: unknown) => Checked<Static<S>> {
+  const check = checker(schema, { nameUnknownFields: true });
+  return (document) => check(withoutNulls(document));
+}
 
 export function readProject(manifest: Manifest, baseUrlAllowed: (url: string) => boolean): Checked<Project> {
   const checked = checkProject(manifest.document);

@@ -6,7 +6,7 @@ import { type StructuralSchema, structuralSchema } from '../../scripts/crds/stru
 import { BAD_RESOURCES, GOOD_RESOURCES, type GoodResource } from '../../test/support/resource-cases.ts';
 import { withoutNulls } from '../common/json.ts';
 import type { Checked } from '../common/schema.ts';
-import type { Manifest } from '../directory/manifest.ts';
+import type { Manifest } from '../manifests/manifest.ts';
 import { parseManifests } from '../directory/parse-manifests.ts';
 import { type Client, type Project, readClient, readProject } from './resource.ts';
 import { CLIENT_RULES, PROJECT_RULES } from './resource-rules.ts';

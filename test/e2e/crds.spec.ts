@@ -9,7 +9,7 @@ import {
   type KubernetesObject,
   PatchStrategy,
 } from '@kubernetes/client-node';
-import type { Manifest } from '../../src/directory/manifest.ts';
+import type { Manifest } from '../../src/manifests/manifest.ts';
 import { parseManifests } from '../../src/directory/parse-manifests.ts';
 import { readClient, readProject } from '../../src/projects/resource.ts';
 import { BAD_RESOURCES, GOOD_RESOURCES, UNKNOWN } from '../support/resource-cases.ts';

@@ -1,6 +1,5 @@
 import { pino } from 'pino';
 import { SystemClock } from '../../src/common/clock.ts';
-import { SecretString } from '../../src/common/secret-string.ts';
 import { CORE_API, pathOf, SEALED_SECRETS_API } from '../../src/kubernetes/resource-paths.ts';
 import { KubernetesVault } from '../../src/vault/kubernetes-vault.ts';
 import { CertificateSource } from '../../src/vault/sealing/certificate-source.ts';

@@ -41,7 +41,7 @@ export class Kube {
   /** Creates it, or puts it in place of what is there. */
   async put(
     path: string,
-    body: Record<string, unknown> & { metadata: { name: string } },
+    body: Record<string, unknown> & { metadata: { name: string; [field: string]: unknown } },
   ): Promise<KubeObject> {
     const existing = await this.cluster.find(`${path}/${body.metadata.name}`);
     if (existing === undefined) return this.create(path, body);

@@ -6,8 +6,8 @@ import type { Cluster, KubeObject } from './cluster.ts';
 import { hasStatus, KubernetesError } from './kubernetes-error.ts';
 
 /**
- * The server ends a watch after this long, and says two seconds before it how far it has got. So whoever watches knows
- * every few seconds that it is up to date, and a stream that says nothing for longer is a dead one.
+ * The server ends a watch after this long. So whoever watches knows at least so often that it is up to date, for a quiet
+ * stream brings no bookmarks, and a stream that says nothing for longer is a dead one.
  */
 const WATCH_S = 10;
 const SILENCE_MS = 15_000;
@@ -15,8 +15,8 @@ const PAGE = 500;
 /** Pages of a list: half a million objects. */
 const MAX_PAGES = 1_000;
 const BACKOFF = { firstMs: 100, mostMs: 2_000 };
-/** A watch that ended sooner says that something is wrong, although nobody said what. */
-const SHORT_MS = 1_000;
+/** A watch that ended in order, and not before, was ended because its time was over. */
+const FULL_MS = WATCH_S * 1_000 - 500;
 
 export interface WatchedListOptions<T> {
   path: string;
@@ -106,15 +106,24 @@ export class WatchedList<T> {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      const startedAt = this.#clock.monotonic();
       try {
         if (this.#resourceVersion === undefined) await this.#list();
+        const startedAt = this.#clock.monotonic();
         await this.#follow(this.#resourceVersion ?? '');
-        if (this.#clock.monotonic() - startedAt >= SHORT_MS) this.#backoff.reset();
-        else await this.#backoff.wait();
+        await this.#ended(startedAt);
       } catch (error) {
         await this.#recover(error);
       }
+    }
+  }
+
+  async #ended(startedAt: number): Promise<void> {
+    const now = this.#clock.monotonic();
+    if (now - startedAt < FULL_MS) {
+      await this.#backoff.wait();
+    } else {
+      this.#current(now);
+      this.#backoff.reset();
     }
   }
 
@@ -157,7 +166,7 @@ export class WatchedList<T> {
     }
   }
 
-  /** Resolves when the stream ended in order, which says nothing of whether it was up to date. */
+  /** Resolves when the stream ended in order. */
   async #follow(resourceVersion: string): Promise<void> {
     const { path, labelSelector } = this.#options;
     const query = {

@@ -9,6 +9,7 @@ const GRANTS: Record<string, string> = {
   idempotency: 'SELECT, INSERT, UPDATE, DELETE',
   audit_events: 'SELECT, INSERT',
   audit_heads: 'SELECT, INSERT, UPDATE',
+  key_rejections: 'SELECT, INSERT, UPDATE, DELETE',
   schema_migrations: 'SELECT',
 };
 

@@ -22,6 +22,13 @@ const MAX_RETRY_AFTER_S = 86_400;
 const SHORTEST_TTL_S = 10;
 const OWN_PARAMETERS = /^session(\.(model|voice|instructions|audio\.output\.voice))?$/;
 
+export interface ProviderObserver {
+  /** How many seconds a request took, whatever became of it. */
+  onAnswered: (seconds: number) => void;
+  /** Whether the provider took the key of a mint. */
+  onVerdict: (keyFingerprint: string, accepted: boolean) => void;
+}
+
 interface Answer {
   status: number;
   retryAfter: string | undefined;
@@ -31,7 +38,7 @@ interface Answer {
 /** OpenAI's GA Realtime API, `POST {baseUrl}/realtime/client_secrets`. */
 export class OpenAiProvider extends RealtimeProvider {
   readonly #clock: Clock;
-  readonly #onAnswered: (seconds: number) => void;
+  readonly #observer: ProviderObserver;
   readonly #agent = new Agent({
     connections: CONNECTIONS,
     pipelining: 1,
@@ -41,11 +48,10 @@ export class OpenAiProvider extends RealtimeProvider {
     maxHeaderSize: 16 * 1024,
   });
 
-  /** `onAnswered` is told how many seconds each request took, whatever became of it. */
-  constructor(clock: Clock, onAnswered: (seconds: number) => void) {
+  constructor(clock: Clock, observer: ProviderObserver) {
     super();
     this.#clock = clock;
-    this.#onAnswered = onAnswered;
+    this.#observer = observer;
   }
 
   override async mint(key: ProjectKey, mint: MintRequest, signal: AbortSignal): Promise<Grant> {
@@ -62,6 +68,9 @@ export class OpenAiProvider extends RealtimeProvider {
     signal: AbortSignal,
   ): Promise<Grant> {
     const answer = await this.#post(authorization, mint.baseUrl, mintBody(mint), signal);
+    if (answer.status === 200 || isKeyRefused(answer)) {
+      this.#observer.onVerdict(key.fingerprint, answer.status === 200);
+    }
     if (answer.status !== 200) throw refusal(answer, this.#clock.now());
     const grant = readGrant(answer.text, mint);
     // As parsed: escapes in the text would hide it.
@@ -81,7 +90,7 @@ export class OpenAiProvider extends RealtimeProvider {
     };
     const answer = await this.#post(bearer(key), baseUrl, body);
     if (answer.status === 200) return true;
-    if (answer.status === 401 || answer.status === 403) return false;
+    if (isKeyRefused(answer)) return false;
     throw refusal(answer, this.#clock.now());
   }
 
@@ -111,7 +120,7 @@ export class OpenAiProvider extends RealtimeProvider {
       throw failure(error, deadline.passed);
     } finally {
       deadline.clear();
-      this.#onAnswered((this.#clock.monotonic() - started) / 1000);
+      this.#observer.onAnswered((this.#clock.monotonic() - started) / 1000);
     }
   }
 }
@@ -187,8 +196,13 @@ function providerError(what: string): AppError {
   return new AppError('provider_error', `The provider ${what}.`);
 }
 
-function refusal({ status, retryAfter, text }: Answer, now: number): AppError {
-  if (status === 401 || status === 403) {
+function isKeyRefused({ status }: Answer): boolean {
+  return status === 401 || status === 403;
+}
+
+function refusal(answer: Answer, now: number): AppError {
+  const { status, retryAfter, text } = answer;
+  if (isKeyRefused(answer)) {
     return new AppError('provider_rejected_key', 'The provider rejected the project’s key.');
   }
   if (status === 429) {

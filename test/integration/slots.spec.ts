@@ -83,11 +83,15 @@ describe('the count of a project’s slots', () => {
     const owner = createMigrationDataSource(stack.database.ownerUrl);
     await owner.initialize();
     await owner.undoLastMigration();
+    await owner.undoLastMigration();
     await owner.destroy();
     const tables = await stack.database.query("SELECT FROM pg_class WHERE relname = 'project_slots'");
     expect(tables).toEqual([]);
     const { ownerUrl, servingUrl } = stack.database;
-    expect(await migrate({ migrationUrl: ownerUrl, servingUrl })).toEqual(['Batches1764600000000']);
+    expect(await migrate({ migrationUrl: ownerUrl, servingUrl })).toEqual([
+      'Batches1764600000000',
+      'KeyRejections1764800000000',
+    ]);
     expect(await counted()).toBe(live);
     expect((await open()).status).toBe(429);
   });

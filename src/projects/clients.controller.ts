@@ -10,9 +10,10 @@ import { requestChecker } from '../common/schema.ts';
 import { readJsonObject } from '../http/json-body.ts';
 import { Describe } from '../openapi/describe.ts';
 import { issueToken, listClients, TokenBody } from './clients-api.ts';
+import { Observer } from './observer.ts';
+import { planClient } from './plan.ts';
 import { ProjectRegistry } from './project-registry.ts';
 import type { Client } from './resource.ts';
-import { keyOfClient } from './snapshot.ts';
 
 const checkToken = requestChecker(TokenBody);
 
@@ -23,6 +24,7 @@ export class ClientsController {
     private readonly registry: ProjectRegistry,
     private readonly audit: AuditLog,
     private readonly tokens: OwnTokens,
+    private readonly observer: Observer,
   ) {}
 
   @Get()
@@ -56,15 +58,9 @@ export class ClientsController {
     throw new AppError('invalid_request', 'This client’s tokens come from another issuer.');
   }
 
-  /** Not when an older client has the same tokens. */
-  #isServed(client: Client): boolean {
-    const { clientsByToken, invalid } = this.registry.snapshot;
-    const owner = clientsByToken.get(keyOfClient(client));
-    return owner === client && !invalid.has(`Client/${client.name}`);
-  }
-
   #show(client: Client): Record<string, unknown> {
     const project = this.registry.snapshot.projectsByName.get(client.projectName);
+    const [ready] = planClient(this.observer.client(client.name));
     return {
       client_id: client.clientId,
       name: client.name,
@@ -72,7 +68,7 @@ export class ClientsController {
       project_id: project?.projectId ?? null,
       max_concurrent: client.spec.maxConcurrent ?? project?.spec.session.maxConcurrent ?? null,
       suspended: client.spec.suspended,
-      ready: project !== undefined && !client.spec.suspended && this.#isServed(client),
+      ready: ready.status === 'True',
     };
   }
 }

@@ -1,18 +1,9 @@
-import type { ProjectKey } from '../vault/project-key.ts';
+import type { HeldKey, Planned } from './plan.ts';
 import type { Project } from './resource.ts';
 
-interface Condition {
-  type: 'Ready' | 'KeyLoaded';
-  status: 'True' | 'False';
-  reason: string;
-}
-
-/** Why a project is not ready whatever its key, if so. */
-export type Blocked = 'DuplicateProjectId' | 'Invalid' | undefined;
-
 export interface ProjectState {
-  key: ProjectKey | undefined;
-  blocked: Blocked;
+  key: HeldKey | undefined;
+  conditions: readonly Planned[];
   /** Null while the database is away. */
   activeSessions: number | null;
 }
@@ -20,8 +11,7 @@ export interface ProjectState {
 /** A project as admins see it. */
 export function projectView(project: Project, state: ProjectState): Record<string, unknown> {
   const { spec } = project;
-  const { key, activeSessions } = state;
-  const conditions = conditionsOf(project, state);
+  const { key, conditions, activeSessions } = state;
   return {
     project_id: project.projectId,
     name: project.name,
@@ -34,19 +24,4 @@ export function projectView(project: Project, state: ProjectState): Record<strin
     max_concurrent: spec.session.maxConcurrent,
     suspended: spec.suspended,
   };
-}
-
-function conditionsOf(project: Project, { key, blocked }: ProjectState): Condition[] {
-  const keyReason = key === undefined ? 'KeyMissing' : 'KeyLoaded';
-  const obstacle = obstacleOf(project, key, blocked);
-  return [
-    { type: 'Ready', status: obstacle === undefined ? 'True' : 'False', reason: obstacle ?? 'Ready' },
-    { type: 'KeyLoaded', status: key === undefined ? 'False' : 'True', reason: keyReason },
-  ];
-}
-
-function obstacleOf({ spec }: Project, key: ProjectKey | undefined, blocked: Blocked): string | undefined {
-  if (blocked !== undefined) return blocked;
-  if (spec.suspended) return 'Suspended';
-  return key === undefined ? 'KeyMissing' : undefined;
 }

@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { json, type RouteDescription } from '../openapi/describe.ts';
 import { closed, EXAMPLE, Fingerprint, nullable, Time } from '../openapi/schemas.ts';
+import { REASONS } from './plan.ts';
 import { PROJECT_ID } from './project-schema.ts';
 
 export const ProjectPatch = Type.Object(
@@ -16,7 +17,8 @@ const Condition = Type.Object(
   {
     type: Type.Enum(['Ready', 'KeyLoaded']),
     status: Type.Enum(['True', 'False']),
-    reason: Type.Enum(['Ready', 'KeyLoaded', 'KeyMissing', 'Suspended', 'Invalid', 'DuplicateProjectId']),
+    reason: Type.Enum([...REASONS]),
+    message: Type.String({ description: 'Why, in a sentence for people.' }),
   },
   { ...closed, title: 'Condition' },
 );
@@ -54,8 +56,13 @@ const projectExample = {
   provider: { type: 'openai', baseUrl: 'https://api.openai.com/v1' },
   ready: true,
   conditions: [
-    { type: 'Ready', status: 'True', reason: 'Ready' },
-    { type: 'KeyLoaded', status: 'True', reason: 'KeyLoaded' },
+    { type: 'Ready', status: 'True', reason: 'Ready', message: 'it opens sessions' },
+    {
+      type: 'KeyLoaded',
+      status: 'True',
+      reason: 'KeyLoaded',
+      message: `the key ${EXAMPLE.fingerprint} is in use`,
+    },
   ],
   key_fingerprint: EXAMPLE.fingerprint,
   key_loaded_at: EXAMPLE.time,

@@ -9,8 +9,9 @@ import { requestChecker } from '../common/schema.ts';
 import { Installation } from '../database/installation.ts';
 import { readJsonObject } from '../http/json-body.ts';
 import { Describe } from '../openapi/describe.ts';
-import { SessionQueries } from '../session/session-queries.ts';
-import { Vault } from '../vault/vault.ts';
+import { ActiveSessions, type ActiveSessionsOf } from '../session/active-sessions.ts';
+import { Observer } from './observer.ts';
+import { planProject } from './plan.ts';
 import { ProjectRegistry } from './project-registry.ts';
 import { projectView } from './project-view.ts';
 import { listProjects, patchProject, ProjectPatch } from './projects-api.ts';
@@ -23,21 +24,21 @@ const checkPatch = requestChecker(ProjectPatch);
 export class ProjectsController {
   constructor(
     private readonly registry: ProjectRegistry,
-    private readonly vault: Vault,
-    private readonly queries: SessionQueries,
     private readonly audit: AuditLog,
     private readonly installation: Installation,
+    private readonly observer: Observer,
+    private readonly sessions: ActiveSessions,
   ) {}
 
   @Get('projects')
   @Access('admin')
   @Describe(listProjects)
   async list(): Promise<unknown> {
-    const active = await this.#activeSessions();
-    const { projectsById, duplicates, problems } = this.registry.snapshot;
+    const [active] = await Promise.all([this.sessions.count(), this.observer.refresh()]);
+    const { projectsById, duplicates } = this.registry.snapshot;
     return {
       projects: [...projectsById.values(), ...duplicates].map((project) => this.#show(project, active)),
-      problems: [...problems, ...this.vault.problems()],
+      problems: this.observer.problems(),
     };
   }
 
@@ -55,7 +56,7 @@ export class ProjectsController {
       { projectHash: this.installation.projectHash(id) },
     );
     const changed = await this.audit.recorded(entry, () => this.#suspend(project, suspended));
-    return this.#show(changed, await this.#activeSessions());
+    return this.#show(changed, await this.sessions.count());
   }
 
   async #suspend({ name, projectId }: Project, suspended: boolean): Promise<Project> {
@@ -65,23 +66,13 @@ export class ProjectsController {
     return changed;
   }
 
-  /** By project hash; undefined while the database is away, which hides nothing else. */
-  async #activeSessions(): Promise<Map<string, number> | undefined> {
-    return this.queries.activeByProject().catch(() => undefined);
-  }
-
-  #show(project: Project, active: Map<string, number> | undefined): Record<string, unknown> {
-    const hash = this.installation.loaded ? this.installation.projectHash(project.projectId) : '';
-    const { duplicates, invalid } = this.registry.snapshot;
-    const duplicate = duplicates.includes(project);
+  #show(project: Project, active: ActiveSessionsOf | undefined): Record<string, unknown> {
+    const duplicate = this.registry.snapshot.duplicates.includes(project);
+    const observed = this.observer.project(project.name);
     return projectView(project, {
-      key: this.vault.find(project.keyRef),
-      blocked: duplicate
-        ? 'DuplicateProjectId'
-        : invalid.has(`Project/${project.name}`)
-          ? 'Invalid'
-          : undefined,
-      activeSessions: active && !duplicate ? (active.get(hash) ?? 0) : null,
+      key: observed.key,
+      conditions: planProject(observed),
+      activeSessions: active && !duplicate ? active(project.projectId) : null,
     });
   }
 }

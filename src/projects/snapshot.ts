@@ -9,6 +9,7 @@ export interface Snapshot {
   projectsById: ReadonlyMap<string, Project>;
   projectsByName: ReadonlyMap<string, Project>;
   clients: readonly Client[];
+  clientsByName: ReadonlyMap<string, Client>;
   /** By `keyOfClient`. */
   clientsByToken: ReadonlyMap<string, Client>;
   /** Projects whose id belongs to an older one. */
@@ -22,6 +23,7 @@ export const EMPTY_SNAPSHOT: Snapshot = {
   projectsById: new Map(),
   projectsByName: new Map(),
   clients: [],
+  clientsByName: new Map(),
   clientsByToken: new Map(),
   duplicates: [],
   invalid: new Map(),
@@ -90,12 +92,7 @@ export function buildSnapshot(input: SnapshotInput, previous: Snapshot, read: Re
     (manifest) => lastGoodProject(manifest, previous),
     found,
   );
-  const clients = readAll(
-    input.clients,
-    read.client,
-    (manifest) => previous.clients.find(({ name }) => name === manifest.name),
-    found,
-  );
+  const clients = readAll(input.clients, read.client, ({ name }) => previous.clientsByName.get(name), found);
   const projectsById = new Map<string, Project>();
   const duplicates: Project[] = [];
   for (const project of projects.sort(olderFirst)) {
@@ -119,6 +116,7 @@ export function buildSnapshot(input: SnapshotInput, previous: Snapshot, read: Re
     projectsById,
     projectsByName: new Map(serving.map((project) => [project.name, project])),
     clients,
+    clientsByName: new Map(clients.map((client) => [client.name, client])),
     clientsByToken,
     duplicates,
     invalid,

@@ -13,6 +13,7 @@ import { Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { MetricsModule } from '../telemetry/metrics.module.ts';
 import { Vault } from '../vault/vault.ts';
+import { ActiveSessions } from './active-sessions.ts';
 import { AdminSessionsController } from './admin-sessions.controller.ts';
 import { LeaseService } from './lease.service.ts';
 import { SessionController } from './session.controller.ts';
@@ -35,6 +36,11 @@ import { TurnController } from './turn.controller.ts';
         new SessionStore(database, clock, (events, seconds) => {
           metrics.audited(events, seconds);
         }),
+    ),
+    provide(
+      ActiveSessions,
+      [SessionQueries, Installation],
+      (queries, installation) => new ActiveSessions(queries, installation),
     ),
     provide(SessionQueries, [Database], (database) => new SessionQueries(database)),
     provide(
@@ -65,6 +71,6 @@ import { TurnController } from './turn.controller.ts';
         new Suspension({ registry, queries, leases }, installation, clock, log),
     ),
   ],
-  exports: [SessionQueries, Sweeper, Suspension],
+  exports: [ActiveSessions, SessionQueries, Sweeper, Suspension],
 })
 export class SessionModule {}

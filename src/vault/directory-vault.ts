@@ -92,6 +92,10 @@ export class DirectoryVault extends Vault {
     return this.#ring.problems();
   }
 
+  override problemOf(ref: KeyRef): ManifestProblem | undefined {
+    return this.#ring.problemOf(ref);
+  }
+
   override onChange(listener: () => void): void {
     this.#listeners.push(listener);
   }

@@ -8,7 +8,7 @@ import type { StoredSecret } from './stored-secret.ts';
 export class KeyRing {
   readonly #clock: Clock;
   #keys = new Map<string, ProjectKey>();
-  #problems: ManifestProblem[] = [];
+  #problems = new Map<string, ManifestProblem>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -19,13 +19,18 @@ export class KeyRing {
   }
 
   problems(): ManifestProblem[] {
-    return this.#problems;
+    return [...this.#problems.values()];
+  }
+
+  /** What is wrong with this key, or with all of its Secret. */
+  problemOf({ name, key }: KeyRef): ManifestProblem | undefined {
+    return this.#problems.get(address({ name, key })) ?? this.#problems.get(address({ name, key: '' }));
   }
 
   /** Takes what the store holds now in place of what it held before. */
   load(secrets: Iterable<StoredSecret>): void {
     const keys = new Map<string, ProjectKey>();
-    this.#problems = [];
+    this.#problems = new Map();
     for (const secret of secrets) {
       for (const [at, key] of this.#keptOfMalformed(secret)) keys.set(at, key);
       for (const [key, { value, field }] of secret.entries) {
@@ -45,7 +50,7 @@ export class KeyRing {
   }
 
   #keepLastGood(at: string, source: string, field: string): ProjectKey | undefined {
-    this.#problems.push({
+    this.#problems.set(at, {
       source,
       field,
       message:
@@ -56,10 +61,10 @@ export class KeyRing {
 
   /** All keys of a Secret whose `data` or `stringData` is none: there is no telling which of them it still holds. */
   #keptOfMalformed({ malformed, source, name }: StoredSecret): [string, ProjectKey][] {
-    for (const field of malformed) {
-      this.#problems.push({ source, field: `/${field}`, message: 'must be an object' });
-    }
     const prefix = address({ name, key: '' });
+    for (const field of malformed) {
+      this.#problems.set(prefix, { source, field: `/${field}`, message: 'must be an object' });
+    }
     return malformed.length === 0 ? [] : [...this.#keys].filter(([at]) => at.startsWith(prefix));
   }
 }

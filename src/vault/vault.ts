@@ -30,6 +30,8 @@ export abstract class Vault {
   abstract currentAt(): number;
   /** What is wrong with stored keys, by source and field. */
   abstract problems(): ManifestProblem[];
+  /** What is wrong with this one, or with all of its Secret. */
+  abstract problemOf(ref: KeyRef): ManifestProblem | undefined;
   /** Calls back after keys changed. */
   abstract onChange(listener: () => void): void;
 }

@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
 import { OpenApiModule } from './openapi/openapi.module.ts';
+import { OperatorModule } from './operator/operator.module.ts';
 import { type Platform, PlatformModule } from './platform.module.ts';
 import { ProjectsApiModule } from './projects/projects-api.module.ts';
 import { ProvidersModule } from './providers/providers.module.ts';
@@ -25,6 +26,7 @@ export class AppModule {
         SessionModule,
         TelemetryModule,
         VaultModule,
+        ...(platform.backend.kubernetes === undefined ? [] : [OperatorModule]),
       ],
     };
   }

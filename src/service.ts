@@ -14,6 +14,7 @@ import { AppErrorFilter } from './http/app-error.filter.ts';
 import { createFastify } from './http/fastify.ts';
 import { RouteTable } from './http/route-table.ts';
 import { DatabaseLink } from './database/database-link.ts';
+import { Operator } from './operator/operator.ts';
 import type { Platform } from './platform.module.ts';
 import { ProjectRegistry } from './projects/project-registry.ts';
 import { RealtimeProvider } from './providers/realtime-provider.ts';
@@ -65,7 +66,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     logger: log,
     onRefused,
   });
-  const parts = new Parts(app);
+  const parts = new Parts(app, backend);
   try {
     await backend.manifests.start();
     await backend.vault.start();
@@ -77,6 +78,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     parts.rejections.start();
     parts.suspension.start();
     parts.sweeper.start();
+    parts.operator?.start();
     const opsPort = await parts.ops.listen(settings.opsPort, settings.host);
     await app.listen(settings.port, settings.host);
     const { port } = app.getHttpServer().address() as AddressInfo;
@@ -111,9 +113,10 @@ class Parts {
   readonly ops: OpsServer;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
+  readonly operator: Operator | undefined;
   readonly provider: RealtimeProvider;
 
-  constructor(app: NestFastifyApplication) {
+  constructor(app: NestFastifyApplication, backend: Backend) {
     const get = <T>(token: abstract new (...args: never[]) => T): T => app.get<T>(token, { strict: false });
     this.registry = get(ProjectRegistry);
     this.rejections = get(RejectionSampler);
@@ -122,6 +125,7 @@ class Parts {
     this.ops = get(OpsServer);
     this.readiness = get(Readiness);
     this.metrics = get(Metrics);
+    this.operator = backend.kubernetes && get(Operator);
     this.provider = get(RealtimeProvider);
   }
 }
@@ -131,6 +135,7 @@ async function stopParts(
   { backend, link, database }: { backend: Backend; link: DatabaseLink; database: Database },
 ): Promise<void> {
   link.stop();
+  await parts.operator?.stop();
   parts.sweeper.stop();
   parts.suspension.stop();
   await parts.rejections.stop();

@@ -1,0 +1,117 @@
+import type { Logger } from 'pino';
+import type { ClusterManifests } from '../kubernetes/cluster-manifests.ts';
+import type { LeaseElection } from '../kubernetes/lease-election.ts';
+import type { ConfigurationKind } from '../manifests/manifest-source.ts';
+import type { Observer } from '../projects/observer.ts';
+import type { ProjectRegistry } from '../projects/project-registry.ts';
+import type { ActiveSessions } from '../session/active-sessions.ts';
+import type { Vault } from '../vault/vault.ts';
+import type { Reconciler } from './reconciler.ts';
+import type { WorkQueue } from './work-queue.ts';
+
+/** What no change tells of: how many sessions are live, what other replicas' providers said, why a key is missing. */
+const TICK_MS = 5_000;
+const KINDS = ['Project', 'Client'] as const;
+
+export interface OperatorParts {
+  election: LeaseElection;
+  manifests: ClusterManifests;
+  registry: ProjectRegistry;
+  vault: Vault;
+  observer: Observer;
+  activeSessions: ActiveSessions;
+  reconciler: Reconciler;
+  queue: WorkQueue;
+}
+
+/** Keeps the status of Projects and Clients true. Every replica runs one; the elected one writes. */
+export class Operator {
+  readonly #parts: OperatorParts;
+  readonly #logger: Logger;
+  #timer: NodeJS.Timeout | undefined;
+  #scanning = false;
+  #ticking = false;
+
+  constructor(parts: OperatorParts, logger: Logger) {
+    this.#parts = parts;
+    this.#logger = logger;
+  }
+
+  start(): void {
+    const { election, registry, vault, observer } = this.#parts;
+    election.onElected(() => void this.#tick());
+    registry.onChange(() => {
+      this.#scanSoon();
+    });
+    vault.onChange(() => {
+      this.#scanSoon();
+    });
+    observer.onVerdict(() => {
+      this.#scanSoon();
+    });
+    election.start();
+    this.#timer = setInterval(() => void this.#tick(), TICK_MS);
+    this.#timer.unref();
+  }
+
+  /** Finishes the writes that were begun, then lets another replica lead. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#parts.queue.stop();
+    await this.#parts.election.stop();
+  }
+
+  async #tick(): Promise<void> {
+    const { election, observer, activeSessions, reconciler } = this.#parts;
+    if (this.#ticking) return;
+    this.#ticking = true;
+    try {
+      // Every replica: one that meets a key that another saw refused takes that back.
+      await observer.refresh();
+      if (!election.leads) return;
+      reconciler.setActiveSessions(await activeSessions.count());
+      this.#scan();
+    } catch (error) {
+      this.#logger.error({ err: error }, 'the status of resources could not be looked at');
+    } finally {
+      this.#ticking = false;
+    }
+  }
+
+  /** Once for all changes that arrive together, and after all who listen have taken them in. */
+  #scanSoon(): void {
+    if (this.#scanning || !this.#parts.election.leads) return;
+    this.#scanning = true;
+    setImmediate(() => {
+      this.#scanning = false;
+      this.#scan();
+    });
+  }
+
+  #scan(): void {
+    const { election, manifests, observer, reconciler, queue } = this.#parts;
+    // A verdict that is not known yet must not look like one that was withdrawn.
+    if (!election.leads || !this.#loaded || !observer.verdictsKnown) return;
+    for (const kind of KINDS) {
+      for (const { name } of manifests.list(kind))
+        if (reconciler.isDue(kind, name)) queue.add(`${kind}/${name}`);
+    }
+  }
+
+  /** As long as something was not read once, what is missing may be there. */
+  get #loaded(): boolean {
+    const { manifests, vault } = this.#parts;
+    return Number.isFinite(manifests.currentAt()) && Number.isFinite(vault.currentAt());
+  }
+}
+
+/** The work of the queue: nothing, where another replica leads by now. */
+export function reconcileAsLeader(
+  election: Pick<LeaseElection, 'leads'>,
+  reconciler: Reconciler,
+): (key: string) => Promise<void> {
+  return async (key) => {
+    const [kind, name] = key.split('/') as [ConfigurationKind, string];
+    if (election.leads) await reconciler.reconcile(kind, name);
+  };
+}

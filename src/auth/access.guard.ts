@@ -9,7 +9,7 @@ import type { AdminKeys } from './admin-keys.ts';
 import { traced } from '../telemetry/tracing.ts';
 import { bearerToken, type Credentials } from './credentials.ts';
 import type { JwtGuard } from './jwt.guard.ts';
-import type { VerifiedToken } from './token-verifier.ts';
+import type { VerifiedToken } from './verified-token.ts';
 import { Unauthorized } from './unauthorized.ts';
 
 /** Judges the headers of every request by what its route declares. A route that declares nothing is refused. */

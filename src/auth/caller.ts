@@ -3,7 +3,7 @@ import type { Client, Project } from '../projects/resource.ts';
 import type { Snapshot } from '../projects/snapshot.ts';
 import type { ProjectKey } from '../vault/project-key.ts';
 import type { Vault } from '../vault/vault.ts';
-import type { VerifiedToken } from './token-verifier.ts';
+import type { VerifiedToken } from './verified-token.ts';
 import { Unauthorized } from './unauthorized.ts';
 
 /** A key is deposited by people: asking every second brings it no sooner. */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { AuditOrigin } from '../audit/audit-event.ts';
-import type { VerifiedToken } from './token-verifier.ts';
+import type { VerifiedToken } from './verified-token.ts';
 
 /** What the guard established from the headers, before any body was read. */
 export type Credentials =

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import { Unauthorized } from './unauthorized.ts';
-import type { VerifiedToken } from './token-verifier.ts';
+import type { VerifiedToken } from './verified-token.ts';
 
 /** Requires a verified JWT and leaves it at `request.user`. */
 export class JwtGuard extends AuthGuard('jwt') {

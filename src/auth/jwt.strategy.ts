@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { Strategy } from 'passport-jwt';
 import { bearerToken } from './credentials.ts';
-import { InvalidTokenError, type TokenVerifier } from './token-verifier.ts';
+import type { TokenVerifier } from './token-verifier.ts';
+import { InvalidTokenError } from './verified-token.ts';
 
 /**
  * passport-jwt's place in Passport with jose's verification: passport-jwt's own verifier knows neither EdDSA nor

@@ -1,34 +1,23 @@
-import {
-  createHmac,
-  createPublicKey,
-  constants,
-  generateKeyPairSync,
-  type JsonWebKey,
-  type KeyObject,
-  randomBytes,
-  sign,
-} from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createHmac, createPublicKey, randomBytes } from 'node:crypto';
 import { OwnTokens } from '../../src/auth/own-tokens.ts';
 import { tokenKey } from '../../src/projects/snapshot.ts';
 import { TokenVerifier } from '../../src/auth/token-verifier.ts';
 import { SystemClock } from '../../src/common/clock.ts';
 import { loadSettings } from '../../src/config/load-settings.ts';
+import { type IdentityProvider, publish, startIdentityProvider } from '../support/identity-provider.ts';
 import { aClient, aKey, aProject, aSecret } from '../support/manifests.ts';
+import {
+  type Algorithm,
+  aSigningKey,
+  encode,
+  publicJwk,
+  signed,
+  type SigningKey,
+} from '../support/signing-keys.ts';
 import { type Answer, PROJECT, startStack, type Stack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 
 type Json = Record<string, unknown>;
-type Algorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
-
-interface SigningKey {
-  alg: Algorithm;
-  kid: string;
-  privateKey: KeyObject;
-}
-
 const AUDIENCE = 'https://voice.example.com';
 const OWN_SECRETS = [randomBytes(24).toString('hex'), randomBytes(24).toString('hex')] as const;
 
@@ -38,54 +27,7 @@ let keys: Record<Algorithm, SigningKey>;
 /** On the same provider, but of no issuer that the service knows. */
 let stranger: SigningKey;
 
-/** Several issuers on one loopback server: paths are issuers, and what each answers can change. */
-interface IdentityProvider {
-  url: string;
-  server: Server;
-  answers: Map<string, () => unknown>;
-  /** Paths in the order in which they were asked for. */
-  asked: string[];
-}
-
-async function startIdentityProvider(): Promise<IdentityProvider> {
-  const answers = new Map<string, () => unknown>();
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    const path = request.url ?? '';
-    asked.push(path);
-    const answer = answers.get(path)?.();
-    response.statusCode = answer === undefined ? 500 : 200;
-    response.setHeader('content-type', 'application/json');
-    response.end(typeof answer === 'string' ? answer : JSON.stringify(answer ?? {}));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server, answers, asked };
-}
-
-function publish(provider: IdentityProvider, path: string, ...published: SigningKey[]): void {
-  provider.answers.set(path, () => ({ keys: published.map(publicJwk) }));
-}
-
-function publicJwk({ alg, kid, privateKey }: SigningKey): JsonWebKey {
-  return { ...createPublicKey(privateKey).export({ format: 'jwk' }), alg, kid, use: 'sig' };
-}
-
-function aSigningKey(alg: Algorithm): SigningKey {
-  const { privateKey } =
-    alg === 'ES256'
-      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      : alg === 'EdDSA'
-        ? generateKeyPairSync('ed25519')
-        : generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return { alg, kid: randomBytes(8).toString('hex'), privateKey };
-}
-
 const now = (): number => Math.floor(Date.now() / 1000);
-
-function encode(part: unknown): string {
-  return Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
-}
 
 /** An own token: good unless header, claims or secret say otherwise; a claim of undefined is left out. */
 function own(
@@ -101,7 +43,6 @@ function own(
 
 /** A token of an issuer of the identity provider, good unless claims or header say otherwise. */
 function foreign(issuer: string, key: SigningKey, claims: Json = {}, header: Json = {}): string {
-  const { alg, kid, privateKey } = key;
   const payload = {
     iss: `${idp.url}/${issuer}`,
     aud: AUDIENCE,
@@ -110,19 +51,7 @@ function foreign(issuer: string, key: SigningKey, claims: Json = {}, header: Jso
     exp: now() + 600,
     ...claims,
   };
-  const input = `${encode({ alg, kid, ...header })}.${encode(payload)}`;
-  return `${input}.${signature(alg, privateKey, input)}`;
-}
-
-function signature(alg: Algorithm, key: KeyObject, input: string): string {
-  const bytes = Buffer.from(input);
-  const options = {
-    RS256: { key },
-    PS256: { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 },
-    ES256: { key, dsaEncoding: 'ieee-p1363' as const },
-    EdDSA: { key },
-  }[alg];
-  return sign(alg === 'EdDSA' ? null : 'sha256', bytes, options).toString('base64url');
+  return signed(key, payload, header);
 }
 
 function present(token: string): Promise<Answer> {
@@ -218,8 +147,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await stack.stop();
-  idp.server.closeAllConnections();
-  idp.server.close();
+  idp.close();
 });
 
 describe('an own token', () => {

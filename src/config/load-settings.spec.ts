@@ -120,6 +120,15 @@ describe('the settings', () => {
     }
   });
 
+  it('refuse to review tokens where there is no cluster, beside all else', () => {
+    const review = { VESTIBULE_TOKEN_REVIEW: 'on' };
+    expect(problemsOf({ ...review, VESTIBULE_VAULT: 'kubernetes' })).toEqual([]);
+    const [bad, contradiction, ...others] = problemsOf({ ...review, PORT: 'none' });
+    expect(bad).toMatch(/^PORT /);
+    expect(contradiction).toMatch(/VESTIBULE_TOKEN_REVIEW.*VESTIBULE_VAULT/);
+    expect(others).toEqual([]);
+  });
+
   it('take several secrets and addresses, comma separated', () => {
     const [first, second] = [aSecret(), aSecret()];
     const { adminKeys, jwtSecrets, providerUrls, hosts } = loadSettings({

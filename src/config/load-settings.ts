@@ -53,8 +53,15 @@ export function loadSettings(environment: Environment, command: 'serve' | 'other
       problems.push(`${setting.env} ${error.message}`);
     }
   }
+  problems.push(...contradictions(values));
   if (problems.length > 0) throw new SettingsError(problems);
   return derived(values as unknown as DeclaredSettings);
+}
+
+function contradictions({ tokenReview, vault }: Partial<DeclaredSettings>): string[] {
+  return tokenReview === 'on' && vault === 'directory'
+    ? ['VESTIBULE_TOKEN_REVIEW can be on only where VESTIBULE_VAULT is kubernetes: it asks the cluster']
+    : [];
 }
 
 function derived(settings: DeclaredSettings): Settings {

@@ -1,3 +1,5 @@
+import type { Settings } from '../config/load-settings.ts';
+
 /** What the service may do in a cluster: one line a verb. The roles in k8s/ and `doctor` are made of it. */
 export interface Permission {
   /** `configuration`: VESTIBULE_NAMESPACE; `keys`: VESTIBULE_KEY_NAMESPACE; `cluster`: everywhere. */
@@ -12,6 +14,13 @@ export interface Permission {
   /** Only with this setting. */
   when?: 'VESTIBULE_TOKEN_REVIEW=on';
 }
+
+/** Where the role is that grants it: generated, from the checkout's root. */
+export const ROLE_FILES: Readonly<Record<Permission['where'], string>> = {
+  configuration: 'k8s/rbac/configuration.yaml',
+  keys: 'k8s/rbac/keys.yaml',
+  cluster: 'k8s/rbac/token-review.yaml',
+};
 
 /** The Lease of the replica that writes status. */
 export const LEASE_NAME = 'vestibule-operator';
@@ -82,3 +91,8 @@ export const PERMISSIONS: readonly Permission[] = [
     { create: 'service accounts as callers, by TokenReview' },
   ),
 ];
+
+/** Those that a service with these settings asks for. */
+export function permissionsFor({ tokenReview }: Pick<Settings, 'tokenReview'>): Permission[] {
+  return PERMISSIONS.filter(({ when }) => when === undefined || tokenReview === 'on');
+}

@@ -6,6 +6,7 @@ import type { Cluster } from './kubernetes/cluster.ts';
 import type { ClusterManifests } from './kubernetes/cluster-manifests.ts';
 import type { ManifestSource } from './manifests/manifest-source.ts';
 import { DirectoryVault } from './vault/directory-vault.ts';
+import type { CertificateSource } from './vault/sealing/certificate-source.ts';
 import type { Vault } from './vault/vault.ts';
 
 /** Where configuration and keys are, as VESTIBULE_VAULT says. */
@@ -19,6 +20,7 @@ export abstract class Backend {
 export interface KubernetesBackend {
   cluster: Cluster;
   manifests: ClusterManifests;
+  certificates: CertificateSource;
 }
 
 /** Opens it without reading anything yet. Kubernetes' client is loaded only where it is used: it takes 60 MB. */
@@ -27,6 +29,14 @@ export async function openBackend(settings: Settings, log: Logger, clock: Clock)
     const { openClusterBackend } = await import('./cluster-backend.ts');
     return openClusterBackend(settings, log, clock);
   }
+  return openDirectory(settings, log, clock);
+}
+
+export function openDirectory(
+  settings: Settings,
+  log: Logger,
+  clock: Clock,
+): Backend & { manifests: ManifestDirectory } {
   const manifests = new ManifestDirectory(settings.directory, log, clock);
   return { manifests, vault: new DirectoryVault(manifests, clock, log), kubernetes: undefined };
 }

@@ -14,7 +14,7 @@ export function openClusterBackend(settings: Settings, log: Logger, clock: Clock
   const certificates = new CertificateSource(cluster, origin, clock);
   const manifests = new ClusterManifests(cluster, settings.namespace, clock, log);
   return {
-    kubernetes: { cluster, manifests },
+    kubernetes: { cluster, manifests, certificates },
     manifests,
     vault: new KubernetesVault(cluster, { namespace: settings.keyNamespace, certificates }, clock, log),
   };

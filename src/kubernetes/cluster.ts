@@ -16,8 +16,8 @@ export interface ApiRequest {
   path: string;
   query?: Record<string, string | number | undefined>;
   body?: unknown;
-  /** Asks for metadata alone, so that a Secret's content does not come here. */
-  metadataOnly?: boolean;
+  /** Asks for metadata alone, of one object or of a list, so that a Secret's content does not come here. */
+  metadataOnly?: boolean | 'list';
 }
 
 export interface KubeObject {
@@ -30,7 +30,7 @@ export interface KubeObject {
     creationTimestamp: string;
     labels?: Record<string, string>;
     annotations?: Record<string, string>;
-    managedFields?: { time?: string; fieldsV1?: Record<string, unknown> }[];
+    managedFields?: { manager?: string; time?: string; fieldsV1?: Record<string, unknown> }[];
   };
   [field: string]: unknown;
 }
@@ -64,7 +64,7 @@ export class Cluster {
       dispatcher,
       headers: {
         ...headers,
-        accept: metadataOnly === true ? METADATA_ONLY : 'application/json',
+        accept: acceptOf(metadataOnly),
         ...(body !== undefined && { 'content-type': contentType(method) }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -123,10 +123,14 @@ export class Cluster {
 }
 
 /** As which `managedFields` name this service. */
-const FIELD_MANAGER = 'vestibule';
+export const FIELD_MANAGER = 'vestibule';
 const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
-const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+function acceptOf(metadataOnly: ApiRequest['metadataOnly'] = false): string {
+  if (metadataOnly === false) return 'application/json';
+  const kind = metadataOnly === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
+  return `application/json;as=${kind};g=meta.k8s.io;v=v1`;
+}
 
 function contentType(method: ApiRequest['method']): string {
   return method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';

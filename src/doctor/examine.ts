@@ -1,6 +1,7 @@
 import type { Clock } from '../common/clock.ts';
 import type { Environment, Settings } from '../config/load-settings.ts';
 import { checkAudit, VERIFY_MS } from './checks/audit.ts';
+import { checkCluster } from './checks/cluster.ts';
 import { checkClock } from './checks/clock.ts';
 import { checkDatabase } from './checks/database.ts';
 import { checkEnvironment } from './checks/environment.ts';
@@ -9,13 +10,17 @@ import { checkIssuers } from './checks/issuers.ts';
 import { checkMachine } from './checks/machine.ts';
 import { judgeManifests } from './checks/manifests.ts';
 import { checkMigrationRole } from './checks/migration-role.ts';
+import { checkPermissions } from './checks/permissions.ts';
 import { checkPorts } from './checks/ports.ts';
 import { checkProviders } from './checks/providers.ts';
 import { checkServingRole } from './checks/roles.ts';
 import { checkSchema } from './checks/schema.ts';
+import { checkSealedKeys } from './checks/sealed-keys.ts';
+import { checkSealingCertificate } from './checks/sealing-certificate.ts';
 import { readSettings } from './checks/settings.ts';
 import { adviseOnSettings } from './checks/settings-advice.ts';
-import { type Configuration, readConfiguration } from './configuration.ts';
+import { ClusterLink } from './cluster-link.ts';
+import { type Configuration, readClusterConfiguration, readDirectoryConfiguration } from './configuration.ts';
 import { Connection } from './connection.ts';
 import { type Found, Skipped } from './finding.ts';
 import { type Report, reportOf } from './report.ts';
@@ -23,11 +28,15 @@ import { type Check, runChecks } from './run-checks.ts';
 
 /** `audit` also reads heads before it verifies. */
 const AUDIT_TIMEOUT_MS = VERIFY_MS + 15_000;
+/** A request to the API server may take 10 s, and some checks ask one after the other. */
+const CLUSTER_TIMEOUT_MS = 40_000;
 
 /** What the checks look at; there is none without valid settings. */
 interface Scene {
   settings: Settings;
   connection: Connection;
+  /** Opened only when a check asks. */
+  link: ClusterLink;
   clock: Clock;
   configuration: () => Promise<Configuration>;
 }
@@ -46,16 +55,23 @@ export async function examine(environment: Environment, clock: Clock): Promise<R
     return reportOf(await runChecks(checks));
   } finally {
     await scene?.connection.close();
+    await scene?.link.close();
   }
 }
 
 function sceneOf(settings: Settings, clock: Clock): Scene {
+  const link = new ClusterLink(settings, clock);
+  const read = (): Promise<Configuration> =>
+    settings.vault === 'kubernetes'
+      ? readClusterConfiguration(link, settings)
+      : readDirectoryConfiguration(settings, clock);
   let configuration: Promise<Configuration> | undefined;
   return {
     settings,
     connection: new Connection(settings),
+    link,
     clock,
-    configuration: () => (configuration ??= readConfiguration(settings, clock)),
+    configuration: () => (configuration ??= read()),
   };
 }
 
@@ -64,8 +80,10 @@ function advice(settings: Settings | undefined, found: Found[]): Found[] {
   return adviseOnSettings(settings).filter(({ status }) => found.length === 0 || status !== 'ok');
 }
 
+type Look = (scene: Scene) => Promise<Found[]>;
+
 function checksOf(scene: Scene | undefined): Check[] {
-  const check = (name: string, look: (scene: Scene) => Promise<Found[]>, timeoutMs?: number): Check => ({
+  const check = (name: string, look: Look, timeoutMs?: number): Check => ({
     name,
     ...(timeoutMs !== undefined && { timeoutMs }),
     run: async () => {
@@ -73,10 +91,15 @@ function checksOf(scene: Scene | undefined): Check[] {
       return look(scene);
     },
   });
+  const inCluster = scene?.settings.vault === 'kubernetes';
+  const configurationTimeoutMs = inCluster ? CLUSTER_TIMEOUT_MS : undefined;
   return [
     check('files', ({ settings }) => checkFiles(settings)),
-    check('manifests', async ({ configuration, settings }) =>
-      judgeManifests(await configuration(), settings),
+    ...(inCluster ? CLUSTER_CHECKS.map(([name, look]) => check(name, look, CLUSTER_TIMEOUT_MS)) : []),
+    check(
+      'manifests',
+      async ({ configuration, settings }) => judgeManifests(await configuration(), settings),
+      configurationTimeoutMs,
     ),
     check('database', ({ connection, settings }) => checkDatabase(connection, settings)),
     check('schema', ({ connection, settings }) => checkSchema(connection, settings)),
@@ -84,8 +107,19 @@ function checksOf(scene: Scene | undefined): Check[] {
     check('migration-role', ({ settings }) => checkMigrationRole(settings)),
     check('clock', ({ connection, clock }) => checkClock(connection, clock)),
     check('audit', ({ connection }) => checkAudit(connection), AUDIT_TIMEOUT_MS),
-    check('providers', async ({ configuration, clock }) => checkProviders(await configuration(), clock)),
+    check(
+      'providers',
+      async ({ configuration, clock }) => checkProviders(await configuration(), clock),
+      configurationTimeoutMs,
+    ),
     check('issuers', ({ settings, clock }) => checkIssuers(settings, clock)),
     check('ports', ({ settings }) => checkPorts(settings)),
   ];
 }
+
+const CLUSTER_CHECKS: readonly [string, Look][] = [
+  ['cluster', ({ link, settings }) => checkCluster(link, settings)],
+  ['permissions', ({ link, settings }) => checkPermissions(link, settings)],
+  ['sealing-certificate', ({ link, settings, clock }) => checkSealingCertificate(link, settings, clock)],
+  ['sealed-keys', ({ link, settings, configuration }) => checkSealedKeys(link, settings, configuration)],
+];

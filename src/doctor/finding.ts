@@ -14,7 +14,7 @@ export interface Finding extends Found {
 }
 
 /** Of findings that are alike, this many are told apart. */
-const MAX_ALIKE = 20;
+export const MAX_ALIKE = 20;
 
 export function ok(message: string): Found {
   return { status: 'ok', message };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Settings } from '../../config/load-settings.ts';
 import { MANIFEST_FILE } from '../../directory/manifest-file.ts';
 import { codeOf } from '../describe.ts';
-import { type Found, failure, findingEach, ok, warning } from '../finding.ts';
+import { type Found, failure, findingEach, ok, Skipped, warning } from '../finding.ts';
 
 const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
@@ -11,7 +11,11 @@ const OTHERS_WRITE = 0o022;
 const SECRETS = 'secrets';
 
 /** The folder of manifests and keys: there, usable, and closed to others. */
-export async function checkFiles({ directory }: Pick<Settings, 'directory'>): Promise<Found[]> {
+export async function checkFiles({
+  directory,
+  vault,
+}: Pick<Settings, 'directory' | 'vault'>): Promise<Found[]> {
+  if (vault === 'kubernetes') throw new Skipped('VESTIBULE_VAULT is kubernetes: keys are in no folder');
   const folder = await stat(directory).catch((error: unknown) => codeOf(error) ?? 'unreadable');
   if (typeof folder === 'string') return [notThere(directory, folder)];
   if (!folder.isDirectory()) {

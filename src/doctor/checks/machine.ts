@@ -13,7 +13,7 @@ export interface Machine {
   node: string;
   /** Bytes that this process may have. */
   memory: number;
-  /** Bytes that may still be written to VESTIBULE_DIR; undefined when it is not there. */
+  /** Bytes that may still be written to VESTIBULE_DIR; undefined when it is not there, or not the vault. */
   disk: number | undefined;
 }
 
@@ -21,7 +21,7 @@ export async function checkMachine(settings: Settings | undefined): Promise<Foun
   return judgeMachine({
     node: process.versions.node,
     memory: Math.min(process.constrainedMemory() || Infinity, totalmem()),
-    disk: settings && (await freeDisk(settings.directory)),
+    disk: settings?.vault === 'directory' ? await freeDisk(settings.directory) : undefined,
   });
 }
 

@@ -44,6 +44,7 @@ export class WatchedList<T> {
   readonly #logger: Logger;
   readonly #backoff: Backoff;
   readonly #stopping = new AbortController();
+  /** Resolves once everything was listed once, and whoever listens has been told. */
   readonly loaded: Promise<void>;
   #markLoaded: () => void = () => undefined;
   #objects = new Map<string, T>();
@@ -123,7 +124,6 @@ export class WatchedList<T> {
       await this.#backoff.wait();
     } else {
       this.#current(now);
-      this.#backoff.reset();
     }
   }
 
@@ -149,8 +149,8 @@ export class WatchedList<T> {
     this.#objects = objects;
     this.#resourceVersion = page?.metadata.resourceVersion;
     this.#current(startedAt);
+    this.#tellAll();
     this.#markLoaded();
-    this.#changed();
   }
 
   async #page(token: string | undefined): Promise<ObjectList> {
@@ -237,6 +237,7 @@ export class WatchedList<T> {
 
   #current(at: number): void {
     this.#currentAt = at;
+    this.#backoff.reset();
     if (this.#away) this.#logger.info('the API server is watched again');
     this.#away = false;
   }
@@ -246,8 +247,12 @@ export class WatchedList<T> {
     this.#telling = true;
     setImmediate(() => {
       this.#telling = false;
-      for (const listener of this.#listeners) this.#tell(listener);
+      this.#tellAll();
     });
+  }
+
+  #tellAll(): void {
+    for (const listener of this.#listeners) this.#tell(listener);
   }
 
   #tell(listener: () => void): void {

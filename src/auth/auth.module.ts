@@ -3,6 +3,7 @@ import { APP_GUARD, Reflector } from '@nestjs/core';
 import passport from 'passport';
 import { AuditModule } from '../audit/audit.module.ts';
 import { RejectionSampler } from '../audit/rejection-sampler.ts';
+import { Backend } from '../backend.ts';
 import { Clock } from '../common/clock.ts';
 import { provide } from '../common/provide.ts';
 import { Settings } from '../config/load-settings.ts';
@@ -10,9 +11,12 @@ import { AccessGuard } from './access.guard.ts';
 import { AddressLimitGuard } from './address-limit.guard.ts';
 import { AddressWindows } from './address-windows.ts';
 import { AdminKeys } from './admin-keys.ts';
+import { ClusterKeys } from './cluster-keys.ts';
 import { JwtGuard } from './jwt.guard.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
 import { OwnTokens } from './own-tokens.ts';
+import { ServiceAccountVerifier } from './service-account-verifier.ts';
+import { TokenReviews } from './token-reviews.ts';
 import { TokenVerifier } from './token-verifier.ts';
 
 @Module({
@@ -21,8 +25,9 @@ import { TokenVerifier } from './token-verifier.ts';
     provide(OwnTokens, [Settings, Clock], ({ jwtSecrets }, clock) => new OwnTokens(jwtSecrets ?? [], clock)),
     provide(
       TokenVerifier,
-      [OwnTokens, Settings, Clock],
-      (own, { jwtIssuers }, clock) => new TokenVerifier(own, jwtIssuers, clock),
+      [OwnTokens, Settings, Clock, Backend],
+      (own, settings, clock, backend) =>
+        new TokenVerifier(own, settings.jwtIssuers, clock, serviceAccountsOf(backend, settings, clock)),
     ),
     provide(AdminKeys, [Settings], ({ adminKeys }) => new AdminKeys(adminKeys ?? [])),
     provide(JwtGuard, [TokenVerifier], (verifier) => {
@@ -50,3 +55,14 @@ import { TokenVerifier } from './token-verifier.ts';
   exports: [OwnTokens],
 })
 export class AuthModule {}
+
+function serviceAccountsOf(
+  { kubernetes }: Backend,
+  { tokenReview }: Settings,
+  clock: Clock,
+): ServiceAccountVerifier | undefined {
+  if (kubernetes === undefined) return undefined;
+  const { cluster } = kubernetes;
+  const authority = tokenReview === 'on' ? new TokenReviews(cluster, clock) : new ClusterKeys(cluster, clock);
+  return new ServiceAccountVerifier(authority, clock);
+}

@@ -7,13 +7,13 @@ const PAUSE_MS = 1_000;
 
 export type Fetch = (url: string | URL, init: RequestInit) => Promise<Response>;
 
-/** `fetch` for one issuer. Anybody's forged token can cause it, so its answers are bounded and failures pause it. */
-export function issuerFetch(clock: Clock): Fetch {
+/** Asks one issuer. Anybody's forged token can cause it, so its answers are bounded and failures pause it. */
+export function issuerFetch(clock: Clock, ask: Fetch = fetch): Fetch {
   let pausedUntil = Number.NEGATIVE_INFINITY;
   return async (url, init) => {
     if (clock.monotonic() < pausedUntil) throw new Error('the issuer failed a moment ago');
     try {
-      const { body, status, headers, ok } = await fetch(url, init);
+      const { body, status, headers, ok } = await ask(url, init);
       const text = body === null ? '' : await readLimited(body, MAX_ANSWER_BYTES);
       if (!ok) throw new Error(`the issuer answered with status ${status}`);
       return new Response(text, { status, headers });

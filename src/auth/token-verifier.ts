@@ -5,42 +5,57 @@ import type { IssuerSettings } from '../config/settings.ts';
 import { tokenKey } from '../projects/snapshot.ts';
 import { isTokensFault, keysOfIssuer, timesOf } from './issuer-keys.ts';
 import { isOwnIssuer, type OwnTokens } from './own-tokens.ts';
+import type { ServiceAccountVerifier } from './service-account-verifier.ts';
 import { InvalidTokenError, issuedAtOf, SKEW_S, type VerifiedToken } from './verified-token.ts';
 
 const MAX_TOKEN_LENGTH = 8_192;
 
-/** Verifies own tokens (HS256) and those of the configured OIDC issuers (asymmetric, by JWKS). */
+/** Verifies own tokens (HS256), those of the configured OIDC issuers (asymmetric, by JWKS) and those of a cluster. */
 export class TokenVerifier {
   readonly #own: OwnTokens;
   readonly #issuers: Map<string, IssuerSettings>;
   readonly #keySets = new Map<string, JWTVerifyGetKey>();
   readonly #clock: Clock;
+  readonly #serviceAccounts: ServiceAccountVerifier | undefined;
 
-  constructor(own: OwnTokens, issuers: IssuerSettings[], clock: Clock) {
+  constructor(
+    own: OwnTokens,
+    issuers: IssuerSettings[],
+    clock: Clock,
+    serviceAccounts?: ServiceAccountVerifier,
+  ) {
     this.#own = own;
     this.#issuers = new Map(issuers.map((issuer) => [issuer.issuer, issuer]));
     this.#clock = clock;
+    this.#serviceAccounts = serviceAccounts;
   }
 
-  /** Rejects with InvalidTokenError, or with a 503 when the issuer's keys cannot be had. */
+  /** Rejects with InvalidTokenError, or with a 503 when nobody can be asked whether it holds. */
   async verify(token: string): Promise<VerifiedToken> {
-    const { iss } = claimsOf(token);
-    if (isOwnIssuer(iss)) {
-      const claims = this.#own.verify(token, SKEW_S);
-      if (claims === undefined) throw new InvalidTokenError();
-      return this.#verified(claims, undefined, claims.sub);
-    }
-    const issuer = this.#issuers.get(iss ?? '');
-    if (issuer === undefined) throw new InvalidTokenError();
+    const claimed = claimsOf(token);
+    if (isOwnIssuer(claimed.iss)) return this.#verifyOwn(token);
+    const issuer = this.#issuers.get(claimed.iss ?? '');
+    if (issuer !== undefined) return this.#verifyForeign(token, issuer);
+    if (this.#serviceAccounts?.recognizes(claimed) !== true) throw new InvalidTokenError();
+    return this.#serviceAccounts.verify(token, claimed);
+  }
+
+  #verifyOwn(token: string): VerifiedToken {
+    const claims = this.#own.verify(token, SKEW_S);
+    if (claims === undefined) throw new InvalidTokenError();
+    return this.#verified(claims, undefined, claims.sub);
+  }
+
+  async #verifyForeign(token: string, issuer: IssuerSettings): Promise<VerifiedToken> {
     try {
-      return await this.#verifyForeign(token, issuer);
+      return await this.#verifyByKeys(token, issuer);
     } catch (error) {
       if (isTokensFault(error)) throw new InvalidTokenError();
       throw unavailable('The token’s issuer cannot be reached.', error);
     }
   }
 
-  async #verifyForeign(token: string, issuer: IssuerSettings): Promise<VerifiedToken> {
+  async #verifyByKeys(token: string, issuer: IssuerSettings): Promise<VerifiedToken> {
     const { payload } = await jwtVerify(token, this.#keySet(issuer), {
       ...timesOf(this.#clock),
       algorithms: issuer.algorithms,

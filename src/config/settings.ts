@@ -181,7 +181,7 @@ export const declarations = {
   }),
   tokenReview: required({
     env: 'VESTIBULE_TOKEN_REVIEW',
-    doc: '`on`: tokens of service accounts are verified by TokenReview, which alone knows that an account was deleted; `off`: by the cluster’s published keys.',
+    doc: '`on`: tokens of service accounts are verified by TokenReview, which alone knows that an account or a pod was deleted; `off`: by the cluster’s published keys. `on` needs `VESTIBULE_VAULT=kubernetes`.',
     default: 'off',
     parse: oneOf('on', 'off'),
   }),

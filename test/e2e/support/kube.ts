@@ -7,6 +7,8 @@ import { until } from '../../support/until.ts';
 
 const TEST_LABEL = 'vestibule.dev/e2e';
 
+type Named = Record<string, unknown> & { metadata: { name: string; [field: string]: unknown } };
+
 /** The cluster of KUBECONFIG, as its administrator. */
 export function adminConfig(): KubeConfig {
   const config = new KubeConfig();
@@ -38,11 +40,17 @@ export class Kube {
     return this.request({ method: 'POST', path, body });
   }
 
-  /** Creates it, or puts it in place of what is there. */
-  async put(
-    path: string,
-    body: Record<string, unknown> & { metadata: { name: string; [field: string]: unknown } },
-  ): Promise<KubeObject> {
+  /** Creates it, or puts it in place of what is there, whose status the service may be writing. */
+  async put(path: string, body: Named): Promise<KubeObject> {
+    return until(`${path}/${body.metadata.name} is put`, () =>
+      this.#tryPut(path, body).catch((error: unknown) => {
+        if (hasStatus(error, 409)) return undefined;
+        throw error;
+      }),
+    );
+  }
+
+  async #tryPut(path: string, body: Named): Promise<KubeObject> {
     const existing = await this.cluster.find(`${path}/${body.metadata.name}`);
     if (existing === undefined) return this.create(path, body);
     const { resourceVersion } = existing.metadata;

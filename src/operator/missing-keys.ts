@@ -4,7 +4,7 @@ import type { KeyRef } from '../vault/project-key.ts';
 import type { MissingKey, Vault } from '../vault/vault.ts';
 
 /** A reason is looked for again after this time, since nothing tells when it becomes another. */
-const FRESH_MS = 10_000;
+const FRESH_MS = 4_000;
 /** Of so many missing keys that looking for all would be a load, each waits its turn: about five a second. */
 const FRESH_MS_A_KEY = 200;
 

@@ -34,7 +34,7 @@ export function operatorMetrics(
   });
   const leader: Gauge = new Gauge({
     name: 'operator_leader',
-    help: '1 on the replica that writes status',
+    help: 'Whether this replica writes status: 1, or 0',
     registers,
     collect: () => {
       leader.set(election.leads ? 1 : 0);

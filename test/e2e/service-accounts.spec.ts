@@ -71,7 +71,10 @@ async function untilStatus(mode: Mode, token: string, wanted: number, deadlineMs
 }
 
 beforeAll(async () => {
-  stack = await startClusterStack({ environment: { NODE_OPTIONS: `--import ${JUMPING_CLOCK}` } });
+  stack = await startClusterStack({
+    grants: { tokenReview: true },
+    environment: { NODE_OPTIONS: `--import ${JUMPING_CLOCK}` },
+  });
   const reviewing = await stack.addService({ VESTIBULE_TOKEN_REVIEW: 'on' });
   services = { keys: stack.services[0]!, TokenReview: reviewing };
   shop = await stack.kube.createNamespace('shop');

@@ -2,13 +2,17 @@ import { pathOf, VESTIBULE_API } from '../../../src/kubernetes/resource-paths.ts
 import { type ServiceGroup, startServices } from '../../support/services.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
 import { startSimulator, type Simulator } from '../../simulator/simulator.ts';
+import { ApiServerProxy } from './api-server-proxy.ts';
+import { createIdentity, type GrantOptions, type Identity, type Namespaces } from './identity.ts';
 import { Kube } from './kube.ts';
 
 export interface ClusterStackOptions {
   processes?: number;
   environment?: Record<string, string>;
-  /** A file that says as whom the services ask the API server; without, as the administrator of KUBECONFIG. */
-  kubeconfig?: string;
+  /** What the services' account may do; without, exactly what the roles in k8s/rbac say. */
+  grants?: GrantOptions;
+  /** Puts `proxy` between the services and the API server. */
+  behindProxy?: boolean;
 }
 
 /** Service processes beside a cluster: configuration and keys are in it, the database and the provider are not. */
@@ -18,20 +22,16 @@ export interface ClusterStack extends ServiceGroup {
   namespaces: Namespaces;
   database: TestDatabase;
   simulator: Simulator;
+  /** As whom the services ask the API server. */
+  identity: Identity;
+  /** Only with `behindProxy`. */
+  proxy: ApiServerProxy | undefined;
   /** Creates or replaces what `aProject`, `aClient` and `aSecret` describe. */
   apply(...manifests: Record<string, unknown>[]): Promise<void>;
 }
 
-interface Namespaces {
-  /** Of Projects and Clients. */
-  configuration: string;
-  /** Of the Secrets with keys. */
-  keys: string;
-}
-
 export async function startClusterStack(options: ClusterStackOptions = {}): Promise<ClusterStack> {
-  const kubeconfig = options.kubeconfig ?? process.env['KUBECONFIG'];
-  if (kubeconfig === undefined) throw new Error('KUBECONFIG has to name a cluster that may be changed');
+  if (!process.env['KUBECONFIG']) throw new Error('KUBECONFIG has to name a cluster that may be changed');
   const kube = new Kube();
   const [configuration, keys, database, simulator] = await Promise.all([
     kube.createNamespace('configuration'),
@@ -40,9 +40,14 @@ export async function startClusterStack(options: ClusterStackOptions = {}): Prom
     startSimulator(),
   ]);
   const namespaces = { configuration, keys };
+  const identity = await createIdentity(kube, namespaces, options.grants);
+  const { kubeconfigPath } = identity;
+  const proxy = options.behindProxy === true ? await ApiServerProxy.start(kubeconfigPath) : undefined;
   const release = async (): Promise<void> => {
+    await proxy?.stop();
     await simulator.close();
     await database.drop();
+    await identity.remove();
     await kube.close();
   };
   const group = await startServices({
@@ -52,7 +57,7 @@ export async function startClusterStack(options: ClusterStackOptions = {}): Prom
       VESTIBULE_VAULT: 'kubernetes',
       VESTIBULE_NAMESPACE: configuration,
       VESTIBULE_KEY_NAMESPACE: keys,
-      KUBECONFIG: kubeconfig,
+      KUBECONFIG: proxy?.kubeconfig ?? kubeconfigPath,
       ...options.environment,
     },
     release,
@@ -63,6 +68,8 @@ export async function startClusterStack(options: ClusterStackOptions = {}): Prom
     namespaces,
     database,
     simulator,
+    identity,
+    proxy,
     apply: async (...manifests) => {
       for (const manifest of manifests) await apply(kube, namespaces, manifest as unknown as Described);
     },

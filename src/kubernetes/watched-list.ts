@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
 import { isRecord } from '../common/json.ts';
-import { Backoff } from './backoff.ts';
+import { Backoff, type BackoffBounds } from './backoff.ts';
 import type { Cluster, KubeObject } from './cluster.ts';
 import { hasStatus, KubernetesError } from './kubernetes-error.ts';
 
@@ -10,19 +10,26 @@ import { hasStatus, KubernetesError } from './kubernetes-error.ts';
  * stream brings no bookmarks, and a stream that says nothing for longer is a dead one.
  */
 const WATCH_S = 10;
-const SILENCE_MS = 15_000;
 const PAGE = 500;
 /** Pages of a list: half a million objects. */
 const MAX_PAGES = 1_000;
-const BACKOFF = { firstMs: 100, mostMs: 2_000 };
+const BOUNDS: WatchBounds = { silenceMs: 15_000, backoff: { firstMs: 100, mostMs: 2_000 } };
 /** A watch that ended in order, and not before, was ended because its time was over. */
 const FULL_MS = WATCH_S * 1_000 - 500;
+
+export interface WatchBounds {
+  /** How long a stream may say nothing. */
+  silenceMs: number;
+  /** Between one attempt and the next while the API server is away. */
+  backoff: BackoffBounds;
+}
 
 export interface WatchedListOptions<T> {
   path: string;
   labelSelector?: string;
   /** What is kept of an object; `before` is what was kept of its last version. The rest is dropped, a key's raw text too. */
   read: (object: KubeObject, before: T | undefined) => T;
+  bounds?: WatchBounds;
 }
 
 interface ObjectList {
@@ -40,6 +47,7 @@ class Gone extends Error {}
 export class WatchedList<T> {
   readonly #cluster: Cluster;
   readonly #options: WatchedListOptions<T>;
+  readonly #bounds: WatchBounds;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #backoff: Backoff;
@@ -57,9 +65,10 @@ export class WatchedList<T> {
   constructor(cluster: Cluster, options: WatchedListOptions<T>, clock: Clock, logger: Logger) {
     this.#cluster = cluster;
     this.#options = options;
+    this.#bounds = options.bounds ?? BOUNDS;
     this.#clock = clock;
     this.#logger = logger.child({ watch: options.path });
-    this.#backoff = new Backoff(BACKOFF, this.#stopping.signal);
+    this.#backoff = new Backoff(this.#bounds.backoff, this.#stopping.signal);
     this.loaded = new Promise((resolve) => {
       this.#markLoaded = resolve;
     });
@@ -198,7 +207,7 @@ export class WatchedList<T> {
         clearTimeout(silence);
         silence = setTimeout(() => {
           fail(new Error('the stream went silent'));
-        }, SILENCE_MS);
+        }, this.#bounds.silenceMs);
       };
       this.#stopping.signal.addEventListener('abort', abort, { once: true });
       listen();

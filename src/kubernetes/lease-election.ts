@@ -7,7 +7,6 @@ import { hasStatus } from './kubernetes-error.ts';
 
 /** Who does not renew for this long has lost the lease; others wait for it by their own clocks. */
 const DURATION_MS = 8_000;
-/** How often the leader renews, and the others look. */
 const TICK_MS = 2_000;
 /** The leader gives up this much before others may take over. */
 const MARGIN_MS = 2_000;
@@ -19,6 +18,8 @@ export interface LeaseElectionOptions {
   name: string;
   /** Unlike that of any other replica, and of this one before a restart. */
   identity: string;
+  /** How often the leader renews, and the others look. */
+  tickMs?: number;
 }
 
 interface LeaseSpec {
@@ -88,7 +89,7 @@ export class LeaseElection {
         if (this.#stopped) return;
         this.#timer = setTimeout(() => {
           this.#tick();
-        }, TICK_MS);
+        }, this.#options.tickMs ?? TICK_MS);
         this.#timer.unref();
       });
   }

@@ -372,6 +372,22 @@ describe('a watched list', () => {
       expect(told).toBe(false);
     });
 
+    it('opens no watch when it was about to', async () => {
+      let answer: (page: ApiAnswer) => void = () => undefined;
+      lists = [new Promise<ApiAnswer>((resolve) => (answer = resolve))];
+      list.start();
+      await until('it is asked for', () => listings() === 1);
+      list.stop();
+      answer(aPage('10'));
+      await list.loaded;
+      // A list that starts now would have its watch later than the one that was stopped.
+      const other = aList();
+      other.start();
+      await stream();
+      other.stop();
+      expect(server.requests.filter(({ query }) => query.has('watch'))).toHaveLength(1);
+    });
+
     it('asks for nothing more while the API server is away', async () => {
       list = aList({ backoff: { firstMs: 60_000, mostMs: 60_000 } });
       lists = [refused(503, 'ServiceUnavailable')];

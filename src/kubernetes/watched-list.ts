@@ -177,6 +177,7 @@ export class WatchedList<T> {
 
   /** Resolves when the stream ended in order. */
   async #follow(resourceVersion: string): Promise<void> {
+    this.#stopping.signal.throwIfAborted();
     const { path, labelSelector } = this.#options;
     const query = {
       resourceVersion,

@@ -272,6 +272,18 @@ describe('an election', () => {
     expect(store.spec).toMatchObject({ holderIdentity: 'second', leaseTransitions: 1 });
   });
 
+  it('is told of to nobody, and let go, when it is won while the winner stops', async () => {
+    held = [];
+    const first = started('first');
+    const acquired = await until('it acquires', () => held?.[0]);
+    held = undefined;
+    const stopping = stopped(first);
+    acquired();
+    await stopping;
+    expect([first.election.leads, first.elected]).toEqual([false, 0]);
+    expect(store.spec?.holderIdentity).toBe('');
+  });
+
   it('takes the Lease from nobody when one who does not lead stops', async () => {
     const first = await leading('first');
     const second = started('second');

@@ -85,8 +85,8 @@ export class LeaseElection {
         this.#logger.debug({ err: error }, 'the election waits for the API server');
       })
       .then(() => {
-        this.#note();
         if (this.#stopped) return;
+        this.#note();
         this.#timer = setTimeout(() => {
           this.#tick();
         }, this.#options.tickMs ?? TICK_MS);

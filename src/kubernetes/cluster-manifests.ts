@@ -122,7 +122,14 @@ export class ClusterManifests extends ManifestSource {
     }
     const path = pathOf(VESTIBULE_API, this.#namespace, PLURALS[kind]);
     const body = { apiVersion: API_VERSIONS[kind], kind, metadata: { name }, ...whenNew };
-    return this.#cluster.request({ method: 'POST', path, body });
+    try {
+      return await this.#cluster.request({ method: 'POST', path, body });
+    } catch (error) {
+      // Another replica was asked for the same at the same time: whoever asked looks at what came of it.
+      const existing = hasStatus(error, 409) ? await this.#cluster.find(this.pathOf(kind, name)) : undefined;
+      if (existing === undefined) throw error;
+      return existing;
+    }
   }
 
   #take(kind: ConfigurationKind): void {

@@ -50,6 +50,11 @@ export class ProjectRegistry {
     return this.#snapshot;
   }
 
+  /** By the monotonic clock, in ms: the snapshot is of what the source held then, or later. */
+  currentAt(): number {
+    return this.#source.currentAt();
+  }
+
   get baseUrlOfNewProjects(): string {
     return this.#options.baseUrlOfNewProjects;
   }

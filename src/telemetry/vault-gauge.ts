@@ -3,7 +3,7 @@ import type { ProjectRegistry } from '../projects/project-registry.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Brings the age of each project's key, and how far this process may be behind the vault. */
+/** Brings the age of each project's key, and how far this process may be behind the vault and its configuration. */
 export class VaultGauge {
   readonly #vault: Vault;
   readonly #registry: ProjectRegistry;
@@ -25,6 +25,7 @@ export class VaultGauge {
       // A file can be of a clock that is ahead.
       if (key !== undefined) ages.set(projectId, Math.max(now - key.changedAt, 0) / 1000);
     }
-    this.#metrics.setVault(ages, (this.#clock.monotonic() - this.#vault.currentAt()) / 1000);
+    const currentAt = Math.min(this.#vault.currentAt(), this.#registry.currentAt());
+    this.#metrics.setVault(ages, (this.#clock.monotonic() - currentAt) / 1000);
   }
 }

@@ -48,7 +48,7 @@ class EmptyVault extends Vault {
   }
 }
 
-const FRESH_MS = 10_000;
+const FRESH_MS = 4_000;
 const ref = { name: 'shop-key', key: 'apiKey' };
 const unlabelled: MissingKey = { reason: 'SecretNotLabelled', message: 'it lacks a label' };
 

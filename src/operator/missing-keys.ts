@@ -36,9 +36,15 @@ export class MissingKeys {
     return this.#known.get(idOf(ref))?.missing;
   }
 
-  /** The key is there, or nobody wants it any more. */
+  /** The key is there. */
   forget(ref: KeyRef): void {
     this.#known.delete(idOf(ref));
+  }
+
+  /** Forgets all but these: what nobody asks for any more would count as missing for ever. */
+  retain(refs: readonly KeyRef[]): void {
+    const wanted = new Set(refs.map(idOf));
+    for (const id of this.#known.keys()) if (!wanted.has(id)) this.#known.delete(id);
   }
 
   /** Asks the vault unless it was asked a moment ago; undefined when it cannot say. */

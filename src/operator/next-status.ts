@@ -29,11 +29,13 @@ export function nextProjectStatus(
   const { key } = facts;
   const activeSessions = facts.activeSessions ?? old.activeSessions;
   // Each replica loads a key at another time: the first that was told stays.
-  const keyLoadedAt =
-    key !== undefined && key.fingerprint !== old.keyFingerprint ? timeOf(key.loadedAt) : old.keyLoadedAt;
+  const told = key?.fingerprint === old.keyFingerprint ? old.keyLoadedAt : undefined;
   return changeOf<ProjectStatus>(old, {
     ...common(old, planned, moment),
-    ...(key !== undefined && { keyFingerprint: key.fingerprint, ...(keyLoadedAt && { keyLoadedAt }) }),
+    ...(key !== undefined && {
+      keyFingerprint: key.fingerprint,
+      keyLoadedAt: told ?? timeOf(key.loadedAt),
+    }),
     ...(activeSessions !== undefined && { activeSessions }),
   });
 }

@@ -24,7 +24,7 @@ import { operatorMetrics } from './operator-metrics.ts';
 import { Reconciler } from './reconciler.ts';
 import { WorkQueue } from './work-queue.ts';
 
-const QUEUE = { workers: 4, firstBackoffMs: 200, mostBackoffMs: 30_000 };
+const QUEUE = { workers: 12, firstBackoffMs: 200, mostBackoffMs: 30_000 };
 
 /** Only where configuration is in a cluster. */
 @Module({

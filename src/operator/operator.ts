@@ -1,3 +1,4 @@
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ClusterManifests } from '../kubernetes/cluster-manifests.ts';
 import type { LeaseElection } from '../kubernetes/lease-election.ts';
@@ -11,6 +12,8 @@ import type { WorkQueue } from './work-queue.ts';
 
 /** What no change tells of: how many sessions are live, what other replicas' providers said, why a key is missing. */
 const TICK_MS = 5_000;
+/** Then whoever else waits for this thread has a turn. */
+const SCANNED_AT_ONCE = 100;
 const KINDS = ['Project', 'Client'] as const;
 
 export interface OperatorParts {
@@ -62,7 +65,7 @@ export class Operator {
   }
 
   async #tick(): Promise<void> {
-    const { election, observer, activeSessions, reconciler } = this.#parts;
+    const { election, registry, observer, activeSessions, reconciler } = this.#parts;
     if (this.#ticking) return;
     this.#ticking = true;
     try {
@@ -70,9 +73,10 @@ export class Operator {
       await observer.refresh();
       if (!election.leads) return;
       reconciler.setActiveSessions(await activeSessions.count());
-      this.#scan();
+      reconciler.retain([...registry.snapshot.projectsById.values(), ...registry.snapshot.duplicates]);
+      await this.#scan();
     } catch (error) {
-      this.#logger.error({ err: error }, 'the status of resources could not be looked at');
+      this.#report(error);
     } finally {
       this.#ticking = false;
     }
@@ -84,17 +88,22 @@ export class Operator {
     this.#scanning = true;
     setImmediate(() => {
       this.#scanning = false;
-      this.#scan();
+      this.#scan().catch(this.#report);
     });
   }
 
-  #scan(): void {
+  readonly #report = (error: unknown): void => {
+    this.#logger.error({ err: error }, 'the status of resources could not be looked at');
+  };
+
+  async #scan(): Promise<void> {
     const { election, manifests, observer, reconciler, queue } = this.#parts;
     // A verdict that is not known yet must not look like one that was withdrawn.
     if (!election.leads || !this.#loaded || !observer.verdictsKnown) return;
-    for (const kind of KINDS) {
-      for (const { name } of manifests.list(kind))
-        if (reconciler.isDue(kind, name)) queue.add(`${kind}/${name}`);
+    const keys = KINDS.flatMap((kind) => manifests.list(kind).map(({ name }) => [kind, name] as const));
+    for (const [index, [kind, name]] of keys.entries()) {
+      if (reconciler.isDue(kind, name)) queue.add(`${kind}/${name}`);
+      if (index % SCANNED_AT_ONCE === SCANNED_AT_ONCE - 1) await othersTurn();
     }
   }
 

@@ -5,6 +5,7 @@ import { hasStatus } from '../kubernetes/kubernetes-error.ts';
 import type { ConfigurationKind } from '../manifests/manifest-source.ts';
 import type { Observer } from '../projects/observer.ts';
 import { planClient, planProject } from '../projects/plan.ts';
+import type { Project } from '../projects/resource.ts';
 import type { ActiveSessionsOf } from '../session/active-sessions.ts';
 import type { EventWriter } from './event-writer.ts';
 import type { MissingKeys } from './missing-keys.ts';
@@ -45,6 +46,11 @@ export class Reconciler {
   /** Undefined keeps what status says. */
   setActiveSessions(activeSessions: ActiveSessionsOf | undefined): void {
     this.#activeSessions = activeSessions ?? this.#activeSessions;
+  }
+
+  /** Forgets what it remembers of all but these projects. */
+  retain(projects: readonly Project[]): void {
+    this.#parts.missing.retain(projects.map(({ keyRef }) => keyRef));
   }
 
   /** Whether `reconcile` might have something to do, by what is in memory. */
@@ -124,6 +130,8 @@ export class Reconciler {
     }
     this.#written.set(`${kind}/${name}`, { on: resourceVersion, settles: 0 });
     const involved = { kind, name, uid, resourceVersion: written.metadata.resourceVersion };
-    for (const transition of transitions) await events.write(involved, transition);
+    // That it became ready, or not, tells of its key, too.
+    const [told] = transitions;
+    if (told !== undefined) await events.write(involved, told);
   }
 }

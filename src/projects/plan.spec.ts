@@ -126,7 +126,7 @@ const OTHER_PROJECT_ROWS: Row<ObservedProject>[] = [
     'it never was valid',
     { project: undefined, key: undefined, problems: [problem(), problem('/spec/projectId')] },
     'Invalid',
-    /^\/spec\/limits\/requests must be right; \/spec\/projectId must be right; it never was valid, so it serves nobody$/,
+    /^\/spec\/limits\/requests must be right; \/spec\/projectId must be right; no version of it was valid since this service started, so it serves nobody$/,
   ],
   [
     'all that is wrong is where its provider is',
@@ -231,7 +231,7 @@ const OTHER_CLIENT_ROWS: Row<ObservedClient>[] = [
     'it never was valid',
     { client: undefined, project: undefined, problems: [problem('/spec/projectRef', 'Client/kiosk')] },
     'Invalid',
-    /^\/spec\/projectRef must be right; it never was valid, so it serves nobody$/,
+    /^\/spec\/projectRef must be right; no version of it was valid since this service started, so it serves nobody$/,
   ],
   [
     'service accounts are not served',

@@ -161,18 +161,22 @@ function invalid(observed: {
   const serves = 'client' in observed ? observed.client : observed.project;
   const told = problems.map(({ field, message }) => `${field} ${message}`).join('; ');
   const then =
-    serves === undefined ? 'it never was valid, so it serves nobody' : 'its last good version serves';
+    serves === undefined
+      ? 'no version of it was valid since this service started, so it serves nobody'
+      : 'its last good version serves';
   const baseUrl = problems.every(({ field }) => field === '/spec/provider/baseUrl');
   return { reason: baseUrl ? 'BaseUrlNotAllowed' : 'Invalid', message: `${told}; ${then}` };
 }
 
-function keyObstacle({ key, keyProblem, missing, rejected }: ObservedProject): Obstacle | undefined {
+function keyObstacle({ project, key, keyProblem, missing, rejected }: ObservedProject): Obstacle | undefined {
   if (keyProblem !== undefined) {
     const { source, field, message } = keyProblem;
     const then =
       key === undefined ? 'there is no key' : `the last good key ${key.fingerprint} serves until a restart`;
     return { reason: 'KeyMalformed', message: `${source} ${field} ${message}; ${then}` };
   }
+  if (project === undefined)
+    return { reason: 'Invalid', message: 'without a valid version, nobody knows which key is meant' };
   if (key === undefined) return missing ?? { reason: 'KeyMissing', message: 'the vault has no key for it' };
   return rejected
     ? {

@@ -69,8 +69,18 @@ const wait = (milliseconds: number): Promise<boolean> => {
 };
 
 it.each([
-  ['away', () => proxy.takeAway()],
-  ['silent', () => proxy.silence()],
+  [
+    'away',
+    () => {
+      proxy.takeAway();
+    },
+  ],
+  [
+    'silent',
+    () => {
+      proxy.silence();
+    },
+  ],
 ])(
   'an API server that is %s fails no session, and what was rotated meanwhile is in use 5 s after its return',
   async (_how, begin) => {

@@ -48,7 +48,7 @@ async function statusOf(projectId: string): Promise<Status> {
     'projects',
     projectId.replaceAll('_', '-'),
   );
-  return ((await stack.kube.cluster.find(path))?.['status'] ?? {}) as Status;
+  return (await stack.kube.cluster.find(path))?.['status'] ?? {};
 }
 
 const reasonIs = async (projectId: string, type: string, reason: string): Promise<boolean> =>

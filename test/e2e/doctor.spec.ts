@@ -4,21 +4,18 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
-import { SystemClock } from '../../src/common/clock.ts';
 import { SecretString } from '../../src/common/secret-string.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { PERMISSIONS, type Permission } from '../../src/kubernetes/permissions.ts';
 import { CORE_API, pathOf, SEALED_SECRETS_API, VESTIBULE_API } from '../../src/kubernetes/resource-paths.ts';
-import { KubernetesVault } from '../../src/vault/kubernetes-vault.ts';
-import { CertificateSource } from '../../src/vault/sealing/certificate-source.ts';
+import type { KubernetesVault } from '../../src/vault/kubernetes-vault.ts';
 import { aKey, aProject } from '../support/manifests.ts';
 import { runProgram } from '../support/service-process.ts';
 import { until } from '../support/until.ts';
 import { createIdentity, configWith, type Identity } from './support/identity.ts';
 import { adminConfig, Kube } from './support/kube.ts';
+import { startVault } from './support/vault.ts';
 
-const CONTROLLER = { namespace: 'kube-system', name: 'sealed-secrets-controller' };
 const ABOUT_CLUSTERS = ['cluster', 'permissions', 'sealing-certificate', 'sealed-keys', 'manifests'];
 const PROJECT = 'proj_sound';
 /** Nobody asks it anything: what is looked at is the cluster. */
@@ -38,16 +35,7 @@ describe('vestibule doctor in a cluster', () => {
     ]);
     identity = await createIdentity(kube, { configuration, keys });
     secrets.push(identity.token);
-    const clock = new SystemClock();
-    const certificates = new CertificateSource(kube.cluster, { service: CONTROLLER, file: undefined }, clock);
-    vault = new KubernetesVault(
-      kube.cluster,
-      { namespace: keys, certificates },
-      clock,
-      pino({ level: 'silent' }),
-    );
-    await vault.start();
-    await vault.loaded;
+    vault = await startVault(kube.cluster, keys);
     await addProject(PROJECT);
     await vault.put({ name: keyName(PROJECT), key: 'apiKey' }, new SecretString(newKey()));
   }, 60_000);
@@ -129,7 +117,11 @@ describe('vestibule doctor in a cluster', () => {
     afterEach(() => identity.grant());
 
     it('finds nothing wrong with the roles of k8s/rbac and a key just deposited, and changes nothing', async () => {
-      const before = await versions();
+      const before = await until('the controller has said what it did', async () => {
+        const path = pathOf(SEALED_SECRETS_API, identity.keys, 'sealedsecrets', 'proj-sound-key');
+        const sealed = await kube.cluster.find(path);
+        return sealed?.['status'] !== undefined && versions();
+      });
       const { findings } = await examine();
       expect(findings.map(({ check, status }) => `${check} ${status}`)).toEqual([
         'cluster ok',

@@ -2,11 +2,9 @@
  * Writes docs/configuration.md from the settings' declarations; with `--check`, only tells whether the file is
  * what they say.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
 import type { Setting } from '../src/config/setting.ts';
 import { declarations } from '../src/config/settings.ts';
-
-const TARGET = new URL('../docs/configuration.md', import.meta.url);
+import { generate } from './generated-file.ts';
 
 const HEAD = `# Configuration
 
@@ -27,6 +25,9 @@ const TAIL = `
 OpenTelemetry's own variables (\`OTEL_*\`) go to its SDK as they are and are not checked here. Without an endpoint in
 \`OTEL_EXPORTER_OTLP_ENDPOINT\` or \`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT\` nothing is exported. See
 [traces](observability.md#traces).
+
+\`KUBECONFIG\` is read where \`VESTIBULE_VAULT\` is \`kubernetes\`, as \`kubectl\` reads it; without it, the home’s kubeconfig,
+else the account of the pod. See [in a cluster](kubernetes.md).
 
 Projects and clients are not settings: they are manifests, read while the program runs. See
 [projects](../src/projects/README.md).
@@ -49,19 +50,7 @@ function cell(text: string): string {
 
 const page = `${HEAD}${Object.values<Setting<unknown>>(declarations).map(row).join('')}${TAIL}`;
 
-if (!process.argv.includes('--check')) {
-  writeFileSync(TARGET, page);
-} else if (page !== readCurrent()) {
-  process.stderr.write(
-    'docs/configuration.md differs from the settings: run scripts/generate-configuration.ts\n',
-  );
-  process.exitCode = 1;
-}
-
-function readCurrent(): string | undefined {
-  try {
-    return readFileSync(TARGET, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
+generate('docs/configuration.md', page, {
+  source: 'the settings',
+  script: 'scripts/generate-configuration.ts',
+});

@@ -2,25 +2,21 @@
  * Writes the roles in k8s/rbac/ from the list of what the service asks a cluster for; with `--check`, only tells
  * whether the files are what it says.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { Document, isMap, isSeq, type YAMLSeq } from 'yaml';
 import { PERMISSIONS } from '../src/kubernetes/permissions.ts';
+import { generate } from './generated-file.ts';
 import { roleManifests, SERVICE_ACCOUNT } from './rbac/manifests.ts';
 
 const HEAD = `# Generated from src/kubernetes/permissions.ts by scripts/generate-rbac.ts; do not edit.
 `;
 const SERVICE_ACCOUNT_FILE = 'k8s/rbac/service-account.yaml';
 
-const checking = process.argv.includes('--check');
 const files = new Map<string, object[]>([[SERVICE_ACCOUNT_FILE, [SERVICE_ACCOUNT]], ...roleManifests()]);
 for (const [path, manifests] of files) {
-  const text = HEAD + manifests.map(textOf).join('---\n');
-  if (!checking) {
-    writeFileSync(target(path), text);
-  } else if (text !== readCurrent(path)) {
-    process.stderr.write(`${path} differs from the permissions: run scripts/generate-rbac.ts\n`);
-    process.exitCode = 1;
-  }
+  generate(path, HEAD + manifests.map(textOf).join('---\n'), {
+    source: 'the permissions',
+    script: 'scripts/generate-rbac.ts',
+  });
 }
 
 function textOf(manifest: object): string {
@@ -41,17 +37,5 @@ function explain(rule: unknown): void {
   for (const verb of (rule.get('verbs') as YAMLSeq<{ value: string; comment?: string }>).items) {
     const feature = about.find((permission) => permission.verb === verb.value)?.feature;
     if (feature !== undefined) verb.comment = ` ${feature}`;
-  }
-}
-
-function target(path: string): URL {
-  return new URL(`../${path}`, import.meta.url);
-}
-
-function readCurrent(path: string): string | undefined {
-  try {
-    return readFileSync(target(path), 'utf8');
-  } catch {
-    return undefined;
   }
 }

@@ -117,12 +117,25 @@ export class ManifestDirectory implements ManifestSource {
     return this.#queue;
   }
 
+  async create(id: ManifestId, content: Record<string, unknown>): Promise<void> {
+    await this.apply(id, [], content);
+  }
+
+  async edit(id: ManifestId, edits: FieldEdit[]): Promise<void> {
+    await this.apply(id, edits, undefined);
+  }
+
   /** Edits fields of a manifest where it stands, or writes a new file for it; resolves once it is read back. */
-  async apply(id: ManifestId, edits: FieldEdit[], whenNew: Record<string, unknown>): Promise<void> {
+  async apply(
+    id: ManifestId,
+    edits: FieldEdit[],
+    whenNew: Record<string, unknown> | undefined,
+  ): Promise<void> {
     await this.#exclusively(async () => {
       const manifest = this.#find(id);
       const file = manifest && this.#fileOf(manifest);
       if (manifest === undefined || file === undefined) {
+        if (whenNew === undefined) throw new Error('there is no such manifest any more');
         const path = join(this.#path, `${id.kind.toLowerCase()}-${id.name}.yaml`);
         await refuseExisting(path);
         const document = {

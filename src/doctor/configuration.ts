@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Backend, openDirectory } from '../backend.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Settings } from '../config/load-settings.ts';
@@ -129,6 +129,4 @@ async function loadedInTime({ manifests, vault }: Backend): Promise<void> {
   ]);
   over.abort();
   if (!inTime) throw new Error(`Projects, Clients and keys were not read within ${READ_MS / 1000} s`);
-  // Those who listen to the lists are told in the turn after they were read.
-  await turn();
 }

@@ -89,13 +89,37 @@ export class ClusterManifests extends ManifestSource {
     return pathOf(VESTIBULE_API, this.#namespace, PLURALS[kind], name);
   }
 
-  override async apply(
+  override async create(
+    { kind, name }: { kind: ConfigurationKind; name: string },
+    content: Record<string, unknown>,
+  ): Promise<void> {
+    const path = pathOf(VESTIBULE_API, this.#namespace, PLURALS[kind]);
+    const body = { apiVersion: API_VERSIONS[kind], kind, metadata: { name }, ...content };
+    const created = await this.#cluster
+      .request({ method: 'POST', path, body })
+      .catch(async (error: unknown) => {
+        // Another replica was asked for the same at the same time: whoever asked looks at what came of it.
+        const existing = hasStatus(error, 409)
+          ? await this.#cluster.find(this.pathOf(kind, name))
+          : undefined;
+        if (existing === undefined) throw error;
+        return existing;
+      });
+    await this.#seen(kind, created);
+  }
+
+  override async edit(
     { kind, name }: { kind: ConfigurationKind; name: string },
     edits: FieldEdit[],
-    whenNew: Record<string, unknown>,
   ): Promise<void> {
-    const written = await this.#write(kind, name, edits, whenNew);
-    const { uid, generation = 0 } = written.metadata;
+    const path = this.pathOf(kind, name);
+    await this.#seen(kind, await this.#cluster.request({ method: 'PATCH', path, body: mergePatch(edits) }));
+  }
+
+  async #seen(
+    kind: ConfigurationKind,
+    { metadata: { name, uid, generation = 0 } }: KubeObject,
+  ): Promise<void> {
     const isSeen = (): true | undefined => {
       const resource = this.resource(kind, name);
       return (resource?.uid === uid && resource.generation >= generation) || undefined;
@@ -104,32 +128,6 @@ export class ClusterManifests extends ManifestSource {
     if (seen === undefined) throw new Error('the watch does not show what was written');
     // Listeners are told once all that arrived together has been taken in.
     this.#take(kind);
-  }
-
-  async #write(
-    kind: ConfigurationKind,
-    name: string,
-    edits: FieldEdit[],
-    whenNew: Record<string, unknown>,
-  ): Promise<KubeObject> {
-    if (edits.length > 0) {
-      try {
-        const body = mergePatch(edits);
-        return await this.#cluster.request({ method: 'PATCH', path: this.pathOf(kind, name), body });
-      } catch (error) {
-        if (!hasStatus(error, 404)) throw error;
-      }
-    }
-    const path = pathOf(VESTIBULE_API, this.#namespace, PLURALS[kind]);
-    const body = { apiVersion: API_VERSIONS[kind], kind, metadata: { name }, ...whenNew };
-    try {
-      return await this.#cluster.request({ method: 'POST', path, body });
-    } catch (error) {
-      // Another replica was asked for the same at the same time: whoever asked looks at what came of it.
-      const existing = hasStatus(error, 409) ? await this.#cluster.find(this.pathOf(kind, name)) : undefined;
-      if (existing === undefined) throw error;
-      return existing;
-    }
   }
 
   #take(kind: ConfigurationKind): void {

@@ -72,7 +72,7 @@ export class Cluster {
     });
     const text = await readLimited(answer.body, MAX_ANSWER_BYTES);
     if (answer.statusCode >= 400) throw refusal(answer.statusCode, text, path);
-    return JSON.parse(text) as T;
+    return parse(text, path) as T;
   }
 
   /** The object; undefined when there is none. */
@@ -130,6 +130,15 @@ function acceptOf(metadataOnly: ApiRequest['metadataOnly'] = false): string {
   if (metadataOnly === false) return 'application/json';
   const kind = metadataOnly === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
   return `application/json;as=${kind};g=meta.k8s.io;v=v1`;
+}
+
+/** Without the parser's words, which quote what was sent. */
+function parse(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`the API server did not answer with JSON for ${path}`);
+  }
 }
 
 function contentType(method: ApiRequest['method']): string {

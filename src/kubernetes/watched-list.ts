@@ -133,6 +133,7 @@ export class WatchedList<T> {
       await this.#backoff.wait();
     } else {
       this.#current(now);
+      this.#backoff.reset();
     }
   }
 
@@ -238,6 +239,7 @@ export class WatchedList<T> {
     else if (type !== 'BOOKMARK') this.#objects.set(metadata.name, this.#read(object as KubeObject));
     this.#resourceVersion = metadata.resourceVersion;
     this.#current(this.#clock.monotonic());
+    this.#backoff.reset();
     if (type !== 'BOOKMARK') this.#changed();
   }
 
@@ -247,7 +249,6 @@ export class WatchedList<T> {
 
   #current(at: number): void {
     this.#currentAt = at;
-    this.#backoff.reset();
     if (this.#away) this.#logger.info('the API server is watched again');
     this.#away = false;
   }

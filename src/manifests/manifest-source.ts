@@ -18,10 +18,11 @@ export abstract class ManifestSource {
   abstract currentAt(): number;
   /** Calls back after each change of what `list` and `problems` return. */
   abstract onChange(listener: () => void): void;
-  /** Edits fields of a manifest, or writes a new one; resolves once it is read back. */
-  abstract apply(
+  /** Writes a new manifest, or leaves the one of this name as it is; resolves once it is read back. */
+  abstract create(
     id: ManifestId & { kind: ConfigurationKind },
-    edits: FieldEdit[],
-    whenNew: Record<string, unknown>,
+    content: Record<string, unknown>,
   ): Promise<void>;
+  /** Edits fields of a manifest; resolves once that is read back, rejects when there is none. */
+  abstract edit(id: ManifestId & { kind: ConfigurationKind }, edits: FieldEdit[]): Promise<void>;
 }

@@ -67,9 +67,10 @@ export class ProjectRegistry {
    * Writes a project with the defaults for an id that no resource configures. `isStored` tells where the vault already
    * has something, where the new project's key must not go.
    */
-  async create(projectId: string, isStored: (secretName: string) => boolean): Promise<void> {
+  async create(projectId: string, isStored: (secretName: string) => Promise<boolean>): Promise<void> {
     const spec = { projectId, provider: { type: 'openai', baseUrl: this.baseUrlOfNewProjects } };
-    await this.#write(this.#freeName(projectId, isStored), [], { spec });
+    const name = await this.#freeName(projectId, isStored);
+    await this.#written(this.#source.create({ kind: 'Project', name }, { spec }));
   }
 
   /** Whether a manifest claims the id, be it valid or not. */
@@ -81,30 +82,31 @@ export class ProjectRegistry {
   }
 
   async setSuspended(name: string, suspended: boolean): Promise<void> {
-    await this.#write(name, [{ path: ['spec', 'suspended'], value: suspended }], {});
+    const edit: FieldEdit = { path: ['spec', 'suspended'], value: suspended };
+    await this.#written(this.#source.edit({ kind: 'Project', name }, [edit]));
   }
 
-  async #write(name: string, edits: FieldEdit[], whenNew: Record<string, unknown>): Promise<void> {
+  async #written(write: Promise<void>): Promise<void> {
     try {
-      await this.#source.apply({ kind: 'Project', name }, edits, whenNew);
+      await write;
     } catch (error) {
       throw unavailable('The project’s configuration could not be written.', error);
     }
   }
 
-  #freeName(projectId: string, isStored: (secretName: string) => boolean): string {
+  async #freeName(projectId: string, isStored: (secretName: string) => Promise<boolean>): Promise<string> {
     const base = projectId
       .toLowerCase()
       .replace(/[^a-z0-9.-]/g, '-')
       .replace(/[^a-z0-9]+$/, '');
     const taken = new Set(this.#source.list('Project').map(({ name }) => name));
     const keys = new Set([...this.#snapshot.projectsById.values()].map(({ keyRef }) => keyRef.name));
-    const isFree = (name: string): boolean => {
+    const isFree = async (name: string): Promise<boolean> => {
       const secretName = keySecretName(name);
-      return !taken.has(name) && !keys.has(secretName) && !isStored(secretName);
+      return !taken.has(name) && !keys.has(secretName) && !(await isStored(secretName));
     };
     let name = base;
-    for (let number = 2; !isFree(name); number += 1) name = `${base}-${number}`;
+    for (let number = 2; !(await isFree(name)); number += 1) name = `${base}-${number}`;
     return name;
   }
 

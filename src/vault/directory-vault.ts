@@ -41,8 +41,12 @@ export class DirectoryVault extends Vault {
     return this.#ring.find(ref);
   }
 
-  override holds(secretName: string): boolean {
-    return this.#secret(secretName) !== undefined;
+  override async holds(secretName: string): Promise<boolean> {
+    return Promise.resolve(this.#secret(secretName) !== undefined);
+  }
+
+  override async checkWritable(): Promise<void> {
+    return Promise.resolve();
   }
 
   override async put(ref: KeyRef, secret: SecretString): Promise<ProjectKey> {
@@ -73,7 +77,7 @@ export class DirectoryVault extends Vault {
     const others = [...stored(manifest).entries.keys()].filter((key) => key !== ref.key);
     try {
       if (others.length === 0) await this.#directory.remove(id);
-      else await this.#directory.apply(id, without(ref.key), {});
+      else await this.#directory.edit(id, without(ref.key));
     } catch (error) {
       throw unavailable('The vault could not remove the key.', error);
     }

@@ -53,12 +53,15 @@ export class KeyDeposits {
     if (configured === undefined && this.#registry.isClaimed(projectId)) {
       throw new AppError('invalid_request', 'This project’s manifest is not valid: mend it first.');
     }
+    await this.#vault.checkWritable();
     if (validate) await this.#validate(secret, configured);
     const previous = configured && this.#vault.find(configured.keyRef);
     const detail = { key_fingerprint: secret.fingerprint(), replaced: previous !== undefined };
     const entry = this.#entry('vault_key_saved', projectId, origin, detail);
     const key = await this.#audit.log.recorded(entry, async () => {
-      const project = configured ?? (await this.#create(projectId, origin));
+      // Somebody else may have made it meanwhile.
+      const project =
+        this.#registry.snapshot.projectsById.get(projectId) ?? (await this.#create(projectId, origin));
       return this.#vault.put(project.keyRef, secret);
     });
     return { key, replaced: previous !== undefined };
@@ -67,6 +70,7 @@ export class KeyDeposits {
   /** Replaces a key; 404 without one. Mints that are under way finish with the key they began with. */
   async rotate({ projectId, secret, origin }: Deposit): Promise<Deposited> {
     const { project, key: previous } = this.#existing(projectId);
+    await this.#vault.checkWritable();
     const detail = { key_fingerprint: secret.fingerprint(), previous_fingerprint: previous.fingerprint };
     const key = await this.#audit.log.recorded(
       this.#entry('vault_key_rotated', projectId, origin, detail),

@@ -13,7 +13,17 @@ import { KeyRing } from './key-ring.ts';
 import type { KeyRef, ProjectKey } from './project-key.ts';
 import type { CertificateSource } from './sealing/certificate-source.ts';
 import { seal } from './sealing/seal.ts';
-import { scopeOf, sealedKeys, sealedSecret, unsealingProblem, VAULT_LABEL } from './sealing/sealed-secret.ts';
+import {
+  certificateAnnotation,
+  isUnsealed,
+  newSealedSecret,
+  scopeOf,
+  type SealedEntry,
+  sealedEntryPatch,
+  sealedKeys,
+  unsealingProblem,
+  VAULT_LABEL,
+} from './sealing/sealed-secret.ts';
 import { readSecret, type StoredSecret } from './stored-secret.ts';
 import { type MissingKey, Vault } from './vault.ts';
 
@@ -82,8 +92,20 @@ export class KubernetesVault extends Vault {
     return this.#ring.find(ref);
   }
 
-  override holds(secretName: string): boolean {
-    return this.#secrets.get(secretName) !== undefined;
+  override async holds(secretName: string): Promise<boolean> {
+    try {
+      const found = await Promise.all([
+        this.#cluster.find(this.#secretPath(secretName), { metadataOnly: true }),
+        this.#cluster.find(this.#sealedPath(secretName)),
+      ]);
+      return found.some((object) => object !== undefined);
+    } catch (error) {
+      throw unavailable('The vault cannot be asked what it holds.', error);
+    }
+  }
+
+  override async checkWritable(): Promise<void> {
+    await this.#certificates.current();
   }
 
   override currentAt(): number {
@@ -104,12 +126,14 @@ export class KubernetesVault extends Vault {
 
   override put(ref: KeyRef, secret: SecretString): Promise<ProjectKey> {
     return this.#alone(ref.name, async () => {
-      const applied = await this.#apply(ref, secret);
       const seen = (): ProjectKey | undefined => {
         const found = this.find(ref);
         return found?.fingerprint === secret.fingerprint() ? found : undefined;
       };
-      return this.#awaitUnsealed(ref, applied, seen);
+      // One that is there already proves nothing of what is sealed now.
+      const before = seen();
+      const applied = await this.#apply(ref, secret);
+      return this.#awaitUnsealed(ref, applied, before === undefined ? seen : undefined);
     });
   }
 
@@ -150,18 +174,20 @@ export class KubernetesVault extends Vault {
     try {
       const existing = await this.#cluster.find(this.#sealedPath(ref.name));
       const sealed = seal(publicKey, scopeOf(this.#namespace, ref.name, existing), secret);
-      const body = sealedSecret({ namespace: this.#namespace, ...ref }, sealed, fingerprint);
-      return await this.#write(ref.name, body, existing !== undefined);
+      const entry = { key: ref.key, sealed, certificateFingerprint: fingerprint };
+      return await this.#write(ref.name, entry, existing !== undefined);
     } catch (error) {
       throw unavailable('The vault could not store the key.', error);
     }
   }
 
-  async #write(name: string, body: Record<string, unknown>, exists: boolean): Promise<KubeObject> {
+  async #write(name: string, entry: SealedEntry, exists: boolean): Promise<KubeObject> {
     const patch = (): Promise<KubeObject> =>
-      this.#cluster.request({ method: 'PATCH', path: this.#sealedPath(name), body });
-    const create = (): Promise<KubeObject> =>
-      this.#cluster.request({ method: 'POST', path: this.#sealedPath(), body });
+      this.#cluster.request({ method: 'PATCH', path: this.#sealedPath(name), body: sealedEntryPatch(entry) });
+    const create = (): Promise<KubeObject> => {
+      const body = newSealedSecret({ namespace: this.#namespace, name }, entry);
+      return this.#cluster.request({ method: 'POST', path: this.#sealedPath(), body });
+    };
     try {
       return await (exists ? patch() : create());
     } catch (error) {
@@ -172,17 +198,24 @@ export class KubernetesVault extends Vault {
     }
   }
 
-  /** Resolves once the Secret shows what was sealed: the SealedSecret's own `Synced` can speak of an older one. */
+  /**
+   * Resolves once the Secret shows what was sealed: the SealedSecret's own `Synced` has been wrong. Only where the Secret
+   * showed the same key before, and so `seen` is not given, it is the controller's word that counts.
+   */
   async #awaitUnsealed(
     ref: KeyRef,
     applied: KubeObject,
-    seen: () => ProjectKey | undefined,
+    seen: (() => ProjectKey | undefined) | undefined,
   ): Promise<ProjectKey> {
     for (let waited = 0; waited < UNSEAL_MS; waited += ASK_AGAIN_MS) {
-      const found = await readBack(seen, (listener) => this.#onceLoaded(listener), ASK_AGAIN_MS);
+      const ask = seen ?? ((): undefined => undefined);
+      const found = await readBack(ask, (listener) => this.#onceLoaded(listener), ASK_AGAIN_MS);
       if (found !== undefined) return found;
       const sealed = await this.#cluster.find(this.#sealedPath(ref.name)).catch(() => undefined);
       if (sealed !== undefined) this.#refuseFailed(sealed, applied);
+      const kept =
+        seen === undefined && sealed !== undefined && isUnsealed(sealed) ? this.find(ref) : undefined;
+      if (kept !== undefined) return kept;
     }
     this.#certificates.forget();
     throw unavailable(
@@ -209,7 +242,12 @@ export class KubernetesVault extends Vault {
       const { uid, resourceVersion } = existing.metadata;
       try {
         if (sealedKeys(existing).length > 1) {
-          const body = { metadata: { uid, resourceVersion }, spec: { encryptedData: { [key]: null } } };
+          const annotation = certificateAnnotation(key);
+          const annotations = annotation === undefined ? {} : { [annotation]: null };
+          const body = {
+            metadata: { uid, resourceVersion, annotations },
+            spec: { encryptedData: { [key]: null } },
+          };
           await this.#cluster.request({ method: 'PATCH', path, body });
         } else {
           const body = { preconditions: { uid, resourceVersion } };

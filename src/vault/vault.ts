@@ -18,8 +18,10 @@ export abstract class Vault {
   abstract stop(): void;
   /** The key as last seen; undefined without one. */
   abstract find(ref: KeyRef): ProjectKey | undefined;
-  /** Whether the vault has something under a Secret's name, be it a key or not. */
-  abstract holds(secretName: string): boolean;
+  /** Whether the store has something under a Secret's name, be it a key or not; rejects when it cannot be asked. */
+  abstract holds(secretName: string): Promise<boolean>;
+  /** Rejects with a 503 where it is known that no key could be stored now; before anything is done for one. */
+  abstract checkWritable(): Promise<void>;
   /** Stores a key and resolves once it is read back with its fingerprint. */
   abstract put(ref: KeyRef, secret: SecretString): Promise<ProjectKey>;
   /** Removes a key and resolves once it is gone; resolves, too, when there was none. */

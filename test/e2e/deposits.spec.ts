@@ -6,8 +6,6 @@ import { until } from '../support/until.ts';
 import { type ClusterStack, startClusterStack } from './support/cluster-stack.ts';
 import { kubeseal } from './support/kubeseal.ts';
 
-const DEPLOYMENT = '/apis/apps/v1/namespaces/kube-system/deployments/sealed-secrets-controller';
-
 let stack: ClusterStack;
 
 beforeAll(async () => {
@@ -142,43 +140,53 @@ describe('a deposit', () => {
     expect(stack.simulator.seen().by_key[fingerprintOf(key)]?.minted).toBe(1);
   });
 
-  it('is refused while the controller is away, and completes when it is repeated after its return', async () => {
-    const projectId = await aKeylessProject('proj_patient');
-    expect((await deposit(projectId, aKey())).status).toBe(201);
-    const key = aKey();
-    try {
-      await scaleController(0);
-      const refused = await deposit(projectId, key);
-      expect([refused.status, refused.json.error]).toEqual([503, 'unavailable']);
-      expect(refused.headers.get('retry-after')).not.toBeNull();
-      expect((await open(projectId)).status).toBe(200);
-    } finally {
-      await scaleController(1);
-    }
-    const completed = await until(
-      'the same deposit completes',
-      async () => {
-        const answer = await deposit(projectId, key);
-        return answer.status === 200 && answer;
-      },
-      30_000,
+  it('does nothing while the controller does not give its certificate', async () => {
+    const service = await stack.addService({
+      VESTIBULE_SEALING_CONTROLLER: `${stack.namespaces.keys}/nobody`,
+    });
+    const [projectId, key] = ['proj_undone', aKey()];
+    const refused = await stack.admin('/projects/key', {
+      base: service.url,
+      body: { project_id: projectId, openai_key: key },
+    });
+    expect([refused.status, refused.json.error]).toEqual([503, 'unavailable']);
+    expect(refused.headers.get('retry-after')).not.toBeNull();
+    const path = pathOf(VESTIBULE_API, stack.namespaces.configuration, 'projects', 'proj-undone');
+    expect(await stack.kube.cluster.find(path)).toBeUndefined();
+    expect(await stack.kube.cluster.find(sealedPath(secretOf(projectId)))).toBeUndefined();
+    const saved = await stack.database.query(
+      "SELECT FROM audit_events WHERE event = 'vault_key_saved' AND detail->>'key_fingerprint' = $1",
+      [fingerprintOf(key)],
     );
-    expect(completed.json.key_fingerprint).toBe(fingerprintOf(key));
-  }, 120_000);
+    expect(saved).toEqual([]);
+    await service.stop();
+    stack.services.pop();
+  });
 
-  async function scaleController(replicas: number): Promise<void> {
-    await stack.kube.patch(DEPLOYMENT, { spec: { replicas } });
-    await until(
-      `the controller has ${replicas} replicas`,
-      async () => {
-        const { status } = (await stack.kube.cluster.find(DEPLOYMENT)) as unknown as {
-          status: { replicas?: number; readyReplicas?: number };
-        };
-        return (status.replicas ?? 0) === replicas && (status.readyReplicas ?? 0) === replicas;
-      },
-      60_000,
-    );
-  }
+  it('that could not be unsealed completes when it is repeated', async () => {
+    const projectId = await aKeylessProject('proj_patient');
+    const name = secretOf(projectId);
+    const secrets = pathOf(CORE_API, stack.namespaces.keys, 'secrets');
+    await stack.kube.create(secrets, { metadata: { name }, stringData: { other: 'of nobody' } });
+    const key = aKey();
+    expect((await deposit(projectId, key)).status).toBe(503);
+    await stack.kube.patch(`${secrets}/${name}`, {
+      metadata: { annotations: { 'sealedsecrets.bitnami.com/managed': 'true' } },
+    });
+    const completed = await deposit(projectId, key);
+    expect([completed.status, completed.json.key_fingerprint]).toEqual([201, fingerprintOf(key)]);
+    expect((await open(projectId)).status).toBe(200);
+  });
+
+  it('of the key that is there already is answered when the controller has unsealed it again', async () => {
+    const projectId = await aKeylessProject('proj_same');
+    const key = aKey();
+    expect((await deposit(projectId, key)).status).toBe(201);
+    expect((await deposit(projectId, key)).status).toBe(200);
+    const sealed = await stack.kube.cluster.find(sealedPath(secretOf(projectId)));
+    expect(sealed?.metadata.generation).toBe(2);
+    expect(sealed?.['status']).toMatchObject({ observedGeneration: 2 });
+  });
 
   it('says why when a Secret that is nobody’s stands in the way', async () => {
     const projectId = await aKeylessProject('proj_blocked');

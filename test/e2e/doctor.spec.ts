@@ -306,7 +306,7 @@ describe('vestibule doctor in a cluster', () => {
     it('finds what an older certificate sealed, and what makes a Secret without label', async () => {
       const name = keyName(PROJECT);
       const sound = await kube.cluster.find(`${sealedSecrets()}/${name}`);
-      const annotations = { 'vestibule.dev/sealing-certificate': 'sha256:0000000000000000' };
+      const annotations = { 'sealed-by.vestibule.dev/apiKey': 'sha256:0000000000000000' };
       const template = { metadata: { labels: { 'vestibule.dev/vault': null } } };
       await kube.patch(`${sealedSecrets()}/${name}`, { metadata: { annotations }, spec: { template } });
       try {

@@ -11,6 +11,8 @@ interface Sealed {
   createdAt?: string;
   writes?: { manager: string; time: string; field?: string }[];
   label?: string;
+  /** Whether it has an entry of which nothing says who sealed it. */
+  others?: boolean;
   status?: unknown;
 }
 
@@ -20,6 +22,7 @@ function aSealedSecret({
   writes = [],
   label = 'true',
   status,
+  others = false,
 }: Sealed = {}): KubeObject {
   return {
     metadata: {
@@ -28,14 +31,17 @@ function aSealedSecret({
       resourceVersion: '7',
       generation: 2,
       creationTimestamp: createdAt,
-      ...(annotated !== undefined && { annotations: { 'vestibule.dev/sealing-certificate': annotated } }),
+      ...(annotated !== undefined && { annotations: { 'sealed-by.vestibule.dev/apiKey': annotated } }),
       managedFields: writes.map(({ manager, time, field = 'f:encryptedData' }) => ({
         manager,
         time,
         fieldsV1: { 'f:spec': { [field]: {} } },
       })),
     },
-    spec: { encryptedData: {}, template: { metadata: { labels: { 'vestibule.dev/vault': label } } } },
+    spec: {
+      encryptedData: { apiKey: '', ...(others && { other: '' }) },
+      template: { metadata: { labels: { 'vestibule.dev/vault': label } } },
+    },
     status,
   };
 }
@@ -90,6 +96,13 @@ describe('the judgement on sealed keys', () => {
       'warning',
       /older certificate/,
       /--re-encrypt/,
+    ],
+    [
+      'one of whose entries one was sealed today',
+      { annotated: CERTIFICATE.fingerprint, others: true, createdAt: BEFORE },
+      'warning',
+      /older certificate/,
+      /projects\/key\/rotate/,
     ],
     [
       'one that cannot be unsealed',

@@ -3,7 +3,12 @@ import type { Settings } from '../../config/load-settings.ts';
 import { type Cluster, FIELD_MANAGER, type KubeObject } from '../../kubernetes/cluster.ts';
 import { KubernetesError } from '../../kubernetes/kubernetes-error.ts';
 import { pathOf, SEALED_SECRETS_API } from '../../kubernetes/resource-paths.ts';
-import { CERTIFICATE_ANNOTATION, unsealingProblem, VAULT_LABEL } from '../../vault/sealing/sealed-secret.ts';
+import {
+  certificateAnnotation,
+  sealedKeys,
+  unsealingProblem,
+  VAULT_LABEL,
+} from '../../vault/sealing/sealed-secret.ts';
 import type { SealingCertificate } from '../../vault/sealing/sealing-certificate.ts';
 import { type ClusterLink, listObjects } from '../cluster-link.ts';
 import type { Configuration } from '../configuration.ts';
@@ -94,10 +99,12 @@ function fieldOf(value: unknown, ...path: string[]): unknown {
 
 /** What we sealed says by which certificate, until somebody else seals it again; the rest is judged by its time. */
 function isOlder(object: KubeObject, { fingerprint, notBefore }: Certificate): boolean {
-  const annotated = object.metadata.annotations?.[CERTIFICATE_ANNOTATION];
-  if (annotated === fingerprint) return false;
   const { at, by } = lastSealed(object);
-  return at < notBefore || (annotated !== undefined && by === FIELD_MANAGER);
+  return sealedKeys(object).some((key) => {
+    const annotated = object.metadata.annotations?.[certificateAnnotation(key) ?? ''];
+    if (annotated === fingerprint) return false;
+    return at < notBefore || (annotated !== undefined && by === FIELD_MANAGER);
+  });
 }
 
 /** The API server keeps who last wrote `encryptedData`, and when. */

@@ -1,5 +1,13 @@
 import type { KubeObject } from '../../kubernetes/cluster.ts';
-import { scopeOf, sealedKeys, sealedSecret, unsealingProblem } from './sealed-secret.ts';
+import {
+  certificateAnnotation,
+  isUnsealed,
+  newSealedSecret,
+  scopeOf,
+  sealedEntryPatch,
+  sealedKeys,
+  unsealingProblem,
+} from './sealed-secret.ts';
 
 const NAMESPACE_WIDE = 'sealedsecrets.bitnami.com/namespace-wide';
 const CLUSTER_WIDE = 'sealedsecrets.bitnami.com/cluster-wide';
@@ -45,20 +53,39 @@ describe('what a value is sealed for', () => {
 });
 
 describe('a SealedSecret', () => {
-  const about = { namespace: 'keys', name: 'shop-key', key: 'apiKey' };
+  const about = { namespace: 'keys', name: 'shop-key' };
+  const entry = { key: 'apiKey', sealed: 'c2VhbGVk', certificateFingerprint: 'sha256:0011223344556677' };
 
   it('has one entry, tells its certificate and makes a Secret that the vault reads', () => {
-    const { metadata, spec } = sealedSecret(about, 'c2VhbGVk', 'sha256:0011223344556677');
+    const { metadata, spec } = newSealedSecret(about, entry);
     const where = { name: 'shop-key', namespace: 'keys' };
     expect(metadata).toEqual({
       ...where,
-      annotations: { 'vestibule.dev/sealing-certificate': 'sha256:0011223344556677' },
+      annotations: { 'sealed-by.vestibule.dev/apiKey': 'sha256:0011223344556677' },
     });
     expect(spec).toEqual({
       encryptedData: { apiKey: 'c2VhbGVk' },
       template: { metadata: { ...where, labels: { 'vestibule.dev/vault': 'true' } }, type: 'Opaque' },
     });
   });
+
+  it('that exists gets the entry and the label, and keeps its type and all else', () => {
+    expect(sealedEntryPatch(entry)).toEqual({
+      metadata: { annotations: { 'sealed-by.vestibule.dev/apiKey': 'sha256:0011223344556677' } },
+      spec: {
+        encryptedData: { apiKey: 'c2VhbGVk' },
+        template: { metadata: { labels: { 'vestibule.dev/vault': 'true' } } },
+      },
+    });
+  });
+
+  it.each(['.hidden', 'x'.repeat(64), 'ends-'])(
+    'tells no certificate of the entry %s, which cannot name an annotation',
+    (key) => {
+      expect(certificateAnnotation(key)).toBeUndefined();
+      expect(sealedEntryPatch({ ...entry, key })).toMatchObject({ metadata: { annotations: {} } });
+    },
+  );
 
   it.each([
     ['its entries', { encryptedData: { apiKey: 'a', other: 'b' } }, ['apiKey', 'other']],
@@ -85,6 +112,11 @@ describe('why a SealedSecret was not unsealed', () => {
       'no key',
     ],
     ['is bounded', said(GENERATION, synced('False', 'x'.repeat(5_000))), 'x'.repeat(200)],
+    [
+      'is one line of text',
+      said(GENERATION, synced('False', ' no\r\n\u001b[31m\tkey\u202e ')),
+      'no [31m key',
+    ],
     ['is said not to be given where it is not', said(GENERATION, synced('False')), 'no reason given'],
     [
       'is unknown where an older one was looked at',
@@ -100,4 +132,15 @@ describe('why a SealedSecret was not unsealed', () => {
   ])('%s', (_what, status, problem) => {
     expect(unsealingProblem(aSealedSecret({ status }))).toBe(problem);
   });
+});
+
+it('is unsealed when the controller says so of this generation', () => {
+  const said = (observedGeneration: number, status: string): KubeObject =>
+    aSealedSecret({ status: { observedGeneration, conditions: [{ type: 'Synced', status }] } });
+  expect(isUnsealed(said(GENERATION, 'True'))).toBe(true);
+  expect([said(GENERATION, 'False'), said(GENERATION - 1, 'True'), aSealedSecret()].map(isUnsealed)).toEqual([
+    false,
+    false,
+    false,
+  ]);
 });

@@ -40,6 +40,13 @@ export function serviceAccountKey(namespace: string, name: string): string {
   return JSON.stringify(['serviceAccount', namespace, name]);
 }
 
+/** What a client is called by who signs its tokens. */
+export function subjectOf({ clientId, spec: { serviceAccount } }: Client): string {
+  return serviceAccount === undefined
+    ? clientId
+    : `system:serviceaccount:${serviceAccount.namespace}:${serviceAccount.name}`;
+}
+
 export function keyOfClient({ issuer, clientId, spec: { serviceAccount } }: Client): string {
   return serviceAccount === undefined
     ? tokenKey(issuer, clientId)

@@ -2,6 +2,7 @@ import { auditEntry } from '../audit/audit-entry.ts';
 import type { AuditOrigin } from '../audit/audit-event.ts';
 import type { Caller } from '../auth/caller.ts';
 import { sha256Hex } from '../common/ids.ts';
+import { keyOfClient } from '../projects/snapshot.ts';
 import type { Installation } from '../database/installation.ts';
 import { limitedAddress } from '../http/address.ts';
 import type { Idempotency } from './idempotency.ts';
@@ -26,8 +27,7 @@ export function reservationOf(input: ReservationInput, installation: Installatio
   const { project, client, key, flow } = caller;
   const { session, provider } = project.spec;
   const projectHash = installation.projectHash(project.projectId);
-  const clientSubject =
-    client && installation.pseudonym('client', JSON.stringify([client.issuer ?? null, client.clientId]));
+  const clientSubject = client && installation.pseudonym('client', keyOfClient(client));
   return {
     session_id: input.sessionId,
     project_hash: projectHash,

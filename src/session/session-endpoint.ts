@@ -8,6 +8,7 @@ import { readJsonObject } from '../http/json-body.ts';
 import { headerOf } from '../http/request-context.ts';
 import type { ProjectRegistry } from '../projects/project-registry.ts';
 import type { Project } from '../projects/resource.ts';
+import { subjectOf } from '../projects/snapshot.ts';
 import type { Vault } from '../vault/vault.ts';
 import { checkIdempotencyKey, type OpenRequest } from './open-request.ts';
 import type { SessionOpener } from './session-opener.ts';
@@ -40,7 +41,11 @@ export class SessionEndpoint {
       const opened = await this.#opener.open({
         caller,
         request: asked,
-        origin: originOf(request, caller.client?.clientId ?? null, caller.client ? 'client' : 'project'),
+        origin: originOf(
+          request,
+          caller.client ? subjectOf(caller.client) : null,
+          caller.client ? 'client' : 'project',
+        ),
         idempotencyKey,
         body: [request.routeOptions.url, body],
         gone,

@@ -186,5 +186,5 @@ export class SessionOpener {
 function idempotencyScope({ caller, origin }: OpenOptions): string[] {
   return caller.client === undefined
     ? ['project', caller.project.projectId, limitedAddress(origin.ip)]
-    : ['client', caller.client.issuer ?? '', caller.client.clientId];
+    : ['client', keyOfClient(caller.client)];
 }

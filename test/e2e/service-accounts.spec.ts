@@ -100,7 +100,7 @@ describe.each(MODES)('a service account’s token, judged by %s,', (mode) => {
       'SELECT actor, actor_kind FROM audit_events WHERE event = $1 AND session_id = $2',
       ['session_created', json.session_id],
     );
-    expect(rows).toEqual([{ actor: 'web', actor_kind: 'client' }]);
+    expect(rows).toEqual([{ actor: `system:serviceaccount:${shop}:web`, actor_kind: 'client' }]);
   });
 
   it('opens one among other audiences', async () => {

@@ -78,13 +78,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     parts.rejections.start();
     parts.suspension.start();
     parts.sweeper.start();
-    parts.operator?.start();
     const opsPort = await parts.ops.listen(settings.opsPort, settings.host);
     await app.listen(settings.port, settings.host);
     const { port } = app.getHttpServer().address() as AddressInfo;
+    let stopping = false;
     link.whenReady(() => {
       void Promise.all([backend.manifests.loaded, backend.vault.loaded]).then(() => {
         parts.readiness.markStarted();
+        if (!stopping) parts.operator?.start();
       });
     });
     return {
@@ -92,6 +93,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       opsUrl: `http://${urlHost(settings.host)}:${opsPort}`,
       routes,
       stop: async () => {
+        stopping = true;
         parts.readiness.markDraining();
         await within(DRAIN_TIMEOUT_MS, app.close());
         await stopParts(parts, { backend, link, database });

@@ -18,7 +18,6 @@ import { Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { MetricsModule } from '../telemetry/metrics.module.ts';
 import { EventWriter } from './event-writer.ts';
-import { MissingKeys } from './missing-keys.ts';
 import { Operator, reconcileAsLeader } from './operator.ts';
 import { operatorMetrics } from './operator-metrics.ts';
 import { Reconciler } from './reconciler.ts';
@@ -46,8 +45,7 @@ const QUEUE = { workers: 12, firstBackoffMs: 200, mostBackoffMs: 30_000 };
         };
         const election = new LeaseElection(cluster, lease, clock, logger);
         const events = new EventWriter(cluster, { namespace, identity }, clock, logger);
-        const missing = new MissingKeys(vault, clock, logger);
-        const reconciler = new Reconciler({ cluster, manifests, observer, missing, events }, clock);
+        const reconciler = new Reconciler({ cluster, manifests, observer, events }, clock);
         const onFailed = (resource: string, error: unknown): void => {
           logger.warn({ err: error, resource }, 'a status could not be written; it is tried again');
         };

@@ -1,5 +1,6 @@
 import { setImmediate as othersTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { within } from '../common/within.ts';
 import type { ClusterManifests } from '../kubernetes/cluster-manifests.ts';
 import type { LeaseElection } from '../kubernetes/lease-election.ts';
 import type { ConfigurationKind } from '../manifests/manifest-source.ts';
@@ -14,6 +15,8 @@ import type { WorkQueue } from './work-queue.ts';
 const TICK_MS = 5_000;
 /** Then whoever else waits for this thread has a turn. */
 const SCANNED_AT_ONCE = 100;
+/** Writes that were begun are waited for: what follows must not wait for an API server that is away. */
+const DRAIN_MS = 2_000;
 const KINDS = ['Project', 'Client'] as const;
 
 export interface OperatorParts {
@@ -34,15 +37,21 @@ export class Operator {
   #timer: NodeJS.Timeout | undefined;
   #scanning = false;
   #ticking = false;
+  /** Whether this replica has asked, since it was elected, for what others met before. */
+  #briefed = false;
 
   constructor(parts: OperatorParts, logger: Logger) {
     this.#parts = parts;
     this.#logger = logger;
   }
 
+  /** Once everything was read once: as long as something was not, what is missing may be there. */
   start(): void {
     const { election, registry, vault, observer } = this.#parts;
-    election.onElected(() => void this.#tick());
+    election.onElected(() => {
+      this.#briefed = false;
+      void this.#tick();
+    });
     registry.onChange(() => {
       this.#scanSoon();
     });
@@ -60,20 +69,22 @@ export class Operator {
   /** Finishes the writes that were begun, then lets another replica lead. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#parts.queue.stop();
+    await within(DRAIN_MS, this.#parts.queue.stop());
     await this.#parts.election.stop();
   }
 
   async #tick(): Promise<void> {
-    const { election, registry, observer, activeSessions, reconciler } = this.#parts;
+    const { election, observer, activeSessions, reconciler } = this.#parts;
     if (this.#ticking) return;
     this.#ticking = true;
     try {
       // Every replica: one that meets a key that another saw refused takes that back.
       await observer.refresh();
       if (!election.leads) return;
+      this.#briefed ||= await observer.refresh(0);
       reconciler.setActiveSessions(await activeSessions.count());
-      reconciler.retain([...registry.snapshot.projectsById.values(), ...registry.snapshot.duplicates]);
+      observer.forgetRemoved();
+      reconciler.forgetRemoved();
       await this.#scan();
     } catch (error) {
       this.#report(error);
@@ -97,20 +108,14 @@ export class Operator {
   };
 
   async #scan(): Promise<void> {
-    const { election, manifests, observer, reconciler, queue } = this.#parts;
-    // A verdict that is not known yet must not look like one that was withdrawn.
-    if (!election.leads || !this.#loaded || !observer.verdictsKnown) return;
+    const { election, manifests, reconciler, queue } = this.#parts;
+    // What is not known yet must not look like what was withdrawn.
+    if (!election.leads || !this.#briefed) return;
     const keys = KINDS.flatMap((kind) => manifests.list(kind).map(({ name }) => [kind, name] as const));
     for (const [index, [kind, name]] of keys.entries()) {
       if (reconciler.isDue(kind, name)) queue.add(`${kind}/${name}`);
       if (index % SCANNED_AT_ONCE === SCANNED_AT_ONCE - 1) await othersTurn();
     }
-  }
-
-  /** As long as something was not read once, what is missing may be there. */
-  get #loaded(): boolean {
-    const { manifests, vault } = this.#parts;
-    return Number.isFinite(manifests.currentAt()) && Number.isFinite(vault.currentAt());
   }
 }
 

@@ -5,16 +5,14 @@ import { hasStatus } from '../kubernetes/kubernetes-error.ts';
 import type { ConfigurationKind } from '../manifests/manifest-source.ts';
 import type { Observer } from '../projects/observer.ts';
 import { planClient, planProject } from '../projects/plan.ts';
-import type { Project } from '../projects/resource.ts';
 import type { ActiveSessionsOf } from '../session/active-sessions.ts';
 import type { EventWriter } from './event-writer.ts';
-import type { MissingKeys } from './missing-keys.ts';
 import { nextClientStatus, nextProjectStatus, type StatusChange, statusPatch } from './next-status.ts';
 import { TryAgain } from './work-queue.ts';
 
 /** Until the watch shows what was just written. */
 const SETTLE_MS = 50;
-/** What was written and does not come back by the watch for so long was undone by somebody. */
+/** Then it is looked at all the same: the watch may be silent. */
 const MOST_SETTLES = 100;
 
 type Change = StatusChange<object> | undefined;
@@ -23,7 +21,6 @@ export interface ReconcilerParts {
   cluster: Cluster;
   manifests: ClusterManifests;
   observer: Observer;
-  missing: MissingKeys;
   events: EventWriter;
 }
 
@@ -34,7 +31,7 @@ export interface ReconcilerParts {
 export class Reconciler {
   readonly #parts: ReconcilerParts;
   readonly #clock: Clock;
-  /** By key: the version on which a status was written that the watch has not shown yet. */
+  /** By key: the version that a status was written on, or found to be old; the watch has not shown the next yet. */
   readonly #written = new Map<string, { on: string; settles: number }>();
   #activeSessions: ActiveSessionsOf | undefined;
 
@@ -48,9 +45,12 @@ export class Reconciler {
     this.#activeSessions = activeSessions ?? this.#activeSessions;
   }
 
-  /** Forgets what it remembers of all but these projects. */
-  retain(projects: readonly Project[]): void {
-    this.#parts.missing.retain(projects.map(({ keyRef }) => keyRef));
+  /** Forgets what it wrote on resources that are gone. */
+  forgetRemoved(): void {
+    for (const id of this.#written.keys()) {
+      const [kind, name] = id.split('/') as [ConfigurationKind, string];
+      if (this.#parts.manifests.resource(kind, name) === undefined) this.#written.delete(id);
+    }
   }
 
   /** Whether `reconcile` might have something to do, by what is in memory. */
@@ -58,10 +58,7 @@ export class Reconciler {
     const resource = this.#parts.manifests.resource(kind, name);
     if (resource === undefined) return false;
     if (kind === 'Client') return this.#client(resource) !== undefined;
-    const { project, key } = this.#parts.observer.project(name);
-    if (project !== undefined && key === undefined && this.#parts.missing.isStale(project.keyRef))
-      return true;
-    return this.#project(resource) !== undefined;
+    return this.#parts.observer.lacksExplanation(name) || this.#project(resource) !== undefined;
   }
 
   async reconcile(kind: ConfigurationKind, name: string): Promise<void> {
@@ -72,7 +69,7 @@ export class Reconciler {
       return;
     }
     this.#awaitOwnWrite(id, resource);
-    if (kind === 'Project') await this.#explain(name);
+    if (kind === 'Project') await this.#parts.observer.explain(name);
     const change = kind === 'Project' ? this.#project(resource) : this.#client(resource);
     if (change !== undefined) await this.#write(kind, resource, change);
   }
@@ -87,18 +84,9 @@ export class Reconciler {
     throw new TryAgain(SETTLE_MS);
   }
 
-  async #explain(name: string): Promise<void> {
-    const { observer, missing } = this.#parts;
-    const { project, key } = observer.project(name);
-    if (project === undefined) return;
-    if (key === undefined) await missing.explain(project.keyRef);
-    else missing.forget(project.keyRef);
-  }
-
   #project({ manifest, status, generation }: ClusterResource): Change {
-    const { observer, missing } = this.#parts;
-    const { project } = observer.project(manifest.name);
-    const observed = observer.project(manifest.name, project && missing.known(project.keyRef));
+    const observed = this.#parts.observer.project(manifest.name);
+    const { project } = observed;
     const activeSessions =
       project === undefined || observed.owner !== undefined
         ? undefined
@@ -125,8 +113,10 @@ export class Reconciler {
       written = await cluster.request({ method: 'PATCH', path, body });
     } catch (error) {
       if (hasStatus(error, 404)) return;
-      if (hasStatus(error, 409)) throw new TryAgain(SETTLE_MS);
-      throw error;
+      if (!hasStatus(error, 409)) throw error;
+      // Somebody else wrote meanwhile: what was looked at is not what is there.
+      this.#written.set(`${kind}/${name}`, { on: resourceVersion, settles: 0 });
+      throw new TryAgain(SETTLE_MS);
     }
     this.#written.set(`${kind}/${name}`, { on: resourceVersion, settles: 0 });
     const involved = { kind, name, uid, resourceVersion: written.metadata.resourceVersion };

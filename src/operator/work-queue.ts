@@ -54,8 +54,10 @@ export class WorkQueue {
     this.#clock = clock;
   }
 
+  /** One that failed waits for its time, whatever else wants it. */
   add(key: string): void {
     if (this.#stopped || this.#waiting.has(key) || this.#again.has(key)) return;
+    if (this.#failures.has(key) && this.#delayed.has(key)) return;
     this.#observer.onAdded();
     if (this.#working.has(key)) this.#again.add(key);
     else this.#waiting.add(key);

@@ -1,7 +1,8 @@
 import type { Settings } from '../config/load-settings.ts';
 import type { ManifestProblem } from '../manifests/manifest.ts';
 import type { KeyRejections } from '../vault/key-rejections.ts';
-import type { MissingKey, Vault } from '../vault/vault.ts';
+import type { MissingKeys } from '../vault/missing-keys.ts';
+import type { Vault } from '../vault/vault.ts';
 import { type ObservedClient, type ObservedProject, planProject } from './plan.ts';
 import type { ProjectRegistry } from './project-registry.ts';
 import type { Client, Project } from './resource.ts';
@@ -12,28 +13,49 @@ export class Observer {
   readonly #registry: ProjectRegistry;
   readonly #vault: Vault;
   readonly #rejections: KeyRejections;
+  readonly #missing: MissingKeys;
   readonly #settings: Pick<Settings, 'jwtIssuers' | 'vault'>;
 
   constructor(
     registry: ProjectRegistry,
     vault: Vault,
-    rejections: KeyRejections,
+    keys: { rejections: KeyRejections; missing: MissingKeys },
     settings: Pick<Settings, 'jwtIssuers' | 'vault'>,
   ) {
     this.#registry = registry;
     this.#vault = vault;
-    this.#rejections = rejections;
+    this.#rejections = keys.rejections;
+    this.#missing = keys.missing;
     this.#settings = settings;
   }
 
-  /** Asks the database for what other replicas met. */
-  refresh(): Promise<void> {
-    return this.#rejections.refresh();
+  /** Asks the database for what other replicas met, unless that was `freshMs` ago or less; whether it answered. */
+  refresh(freshMs?: number): Promise<boolean> {
+    return this.#rejections.refresh(freshMs);
   }
 
-  /** Whether the database was asked once what providers said of keys. */
-  get verdictsKnown(): boolean {
-    return this.#rejections.known;
+  /** Whether a project has no key and nobody has looked for the reason lately. */
+  lacksExplanation(name: string): boolean {
+    const project = this.#projectOf(name);
+    return (
+      project !== undefined &&
+      this.#vault.find(project.keyRef) === undefined &&
+      this.#missing.isStale(project.keyRef)
+    );
+  }
+
+  /** Looks for why a project has no key, if it has none and that is due. */
+  async explain(name: string): Promise<void> {
+    const project = this.#projectOf(name);
+    if (project === undefined) return;
+    if (this.#vault.find(project.keyRef) === undefined) await this.#missing.explain(project.keyRef);
+    else this.#missing.forget(project.keyRef);
+  }
+
+  /** Forgets the reasons of projects that are gone. */
+  forgetRemoved(): void {
+    const { projectsById, duplicates } = this.#registry.snapshot;
+    this.#missing.retain([...projectsById.values(), ...duplicates].map(({ keyRef }) => keyRef));
   }
 
   onVerdict(listener: () => void): void {
@@ -45,20 +67,18 @@ export class Observer {
     return [...this.#registry.snapshot.problems, ...this.#vault.problems()];
   }
 
-  /** `missing` is what somebody found who looked for the key. */
-  project(name: string, missing?: MissingKey): ObservedProject {
+  project(name: string): ObservedProject {
     const { snapshot } = this.#registry;
-    const serving = snapshot.projectsByName.get(name);
-    const duplicate = snapshot.duplicates.find((project) => project.name === name);
-    const project = serving ?? duplicate;
+    const project = this.#projectOf(name);
+    const duplicate = project !== undefined && snapshot.projectsByName.get(name) === undefined;
     const key = project && this.#vault.find(project.keyRef);
     return {
       project,
       problems: snapshot.invalid.get(`Project/${name}`) ?? [],
-      owner: duplicate && snapshot.projectsById.get(duplicate.projectId),
+      owner: duplicate ? snapshot.projectsById.get(project.projectId) : undefined,
       key,
       keyProblem: project && this.#vault.problemOf(project.keyRef),
-      missing,
+      missing: project && this.#missing.known(project.keyRef),
       rejected: key !== undefined && this.#rejections.isRejected(key.fingerprint),
     };
   }
@@ -76,6 +96,12 @@ export class Observer {
       project,
       projectObstacle: project && this.#obstacleOf(project),
     };
+  }
+
+  /** The version that serves, or would if its id were its own. */
+  #projectOf(name: string): Project | undefined {
+    const { projectsByName, duplicates } = this.#registry.snapshot;
+    return projectsByName.get(name) ?? duplicates.find((project) => project.name === name);
   }
 
   #verifiable({ issuer, spec }: Client): ObservedClient['verifiable'] {

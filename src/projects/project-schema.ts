@@ -201,7 +201,7 @@ export const ProjectSpec = Type.Object(
           description: 'The entry of the Secret that holds the key.',
         }),
       },
-      { ...closed, default: {}, description: 'The Secret with the provider key, in the same namespace.' },
+      { ...closed, default: {}, description: 'The Secret with the provider key, in the namespace of keys.' },
     ),
     access: Access,
     session: Session,

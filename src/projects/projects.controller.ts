@@ -17,6 +17,9 @@ import { projectView } from './project-view.ts';
 import { listProjects, patchProject, ProjectPatch } from './projects-api.ts';
 import type { Project } from './resource.ts';
 
+/** For how many projects without a key a list looks for the reason; the next list goes on. */
+const EXPLAINED_AT_ONCE = 20;
+
 const checkPatch = requestChecker(ProjectPatch);
 
 /** The projects that are configured and their state, for admins. */
@@ -34,10 +37,16 @@ export class ProjectsController {
   @Access('admin')
   @Describe(listProjects)
   async list(): Promise<unknown> {
-    const [active] = await Promise.all([this.sessions.count(), this.observer.refresh()]);
     const { projectsById, duplicates } = this.registry.snapshot;
+    const projects = [...projectsById.values(), ...duplicates];
+    const unexplained = projects.filter(({ name }) => this.observer.lacksExplanation(name));
+    const [active] = await Promise.all([
+      this.sessions.count(),
+      this.observer.refresh(),
+      ...unexplained.slice(0, EXPLAINED_AT_ONCE).map(({ name }) => this.observer.explain(name)),
+    ]);
     return {
-      projects: [...projectsById.values(), ...duplicates].map((project) => this.#show(project, active)),
+      projects: projects.map((project) => this.#show(project, active)),
       problems: this.observer.problems(),
     };
   }

@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
 import type { Database } from '../database/database.ts';
 
-/** What another replica met is known here after this time. */
-const REFRESH_MS = 5_000;
+/** Whoever asks sooner gets what is known; below the pace at which it is asked for. */
+const FRESH_MS = 4_000;
 /** Of keys that are used no more; those in use are written again when they are refused again. */
 const KEPT_DAYS = 30;
 /** More than these at once are not told of. */
@@ -37,18 +37,16 @@ export class KeyRejections {
   #rejected = new Set<string>();
   #known = false;
   #refreshedAt = Number.NEGATIVE_INFINITY;
-  #asking: Promise<void> | undefined;
+  #asking: Promise<boolean> | undefined;
+  /** Of this process: an answer of the database that is older says nothing of them. */
+  #verdicts = 0;
+  #writes: Promise<unknown> = Promise.resolve();
   #listeners: (() => void)[] = [];
 
   constructor(database: Database, clock: Clock, logger: Logger) {
     this.#database = database;
     this.#clock = clock;
     this.#logger = logger;
-  }
-
-  /** Whether the database was asked once. */
-  get known(): boolean {
-    return this.#known;
   }
 
   isRejected(fingerprint: string): boolean {
@@ -64,29 +62,42 @@ export class KeyRejections {
     if (this.#rejected.has(fingerprint) !== accepted) return;
     if (accepted) this.#rejected.delete(fingerprint);
     else this.#rejected.add(fingerprint);
+    this.#verdicts += 1;
     this.#tell();
-    this.#database.query(accepted ? ACCEPT : REJECT, [fingerprint]).catch((error: unknown) => {
-      this.#logger.debug({ err: error }, 'a verdict on a key waits for the next one');
-    });
+    // One after the other, so that the last verdict is the one that stays.
+    this.#writes = this.#writes.then(() =>
+      this.#database.query(accepted ? ACCEPT : REJECT, [fingerprint]).catch((error: unknown) => {
+        this.#logger.debug({ err: error }, 'a verdict on a key waits for the next one');
+      }),
+    );
   }
 
-  /** At most once in a while; resolves also while the database is away: then what was known stays. */
-  async refresh(): Promise<void> {
-    if (this.#clock.monotonic() - this.#refreshedAt < REFRESH_MS) return this.#asking;
-    this.#refreshedAt = this.#clock.monotonic();
+  /**
+   * Asks the database, unless it was asked `freshMs` ago or less. Whether it has ever answered; while it is away, what was
+   * known stays.
+   */
+  async refresh(freshMs = FRESH_MS): Promise<boolean> {
+    const now = this.#clock.monotonic();
+    if (this.#asking !== undefined && now - this.#refreshedAt < freshMs) return this.#asking;
+    this.#refreshedAt = now;
     this.#asking = this.#ask().catch((error: unknown) => {
       this.#logger.debug({ err: error }, 'the verdicts on keys wait for the database');
+      return false;
     });
     return this.#asking;
   }
 
-  async #ask(): Promise<void> {
+  async #ask(): Promise<boolean> {
+    await this.#writes;
+    const verdicts = this.#verdicts;
     const rows = await this.#database.query<{ key_fingerprint: string }>(LIST);
+    if (verdicts !== this.#verdicts) return this.#known;
     const before = this.#rejected;
     const now = rows.map((row) => row.key_fingerprint);
     this.#rejected = new Set(now);
     this.#known = true;
     if (before.size !== now.length || now.some((fingerprint) => !before.has(fingerprint))) this.#tell();
+    return true;
   }
 
   #tell(): void {

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import { FakeClock } from '../../test/support/fake-clock.ts';
 import type { ManifestProblem } from '../manifests/manifest.ts';
-import type { KeyRef, ProjectKey } from '../vault/project-key.ts';
-import { type MissingKey, Vault } from '../vault/vault.ts';
+import type { KeyRef, ProjectKey } from './project-key.ts';
+import { type MissingKey, Vault } from './vault.ts';
 import { MissingKeys } from './missing-keys.ts';
 
 /** A vault without keys, which says why as a test wants it. */
@@ -25,8 +25,11 @@ class EmptyVault extends Vault {
   override find(): ProjectKey | undefined {
     return undefined;
   }
-  override holds(): boolean {
-    return false;
+  override holds(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+  override checkWritable(): Promise<void> {
+    return Promise.resolve();
   }
   override put(): Promise<ProjectKey> {
     return Promise.reject(new Error('it stays empty'));

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
-import type { KeyRef } from '../vault/project-key.ts';
-import type { MissingKey, Vault } from '../vault/vault.ts';
+import type { KeyRef } from './project-key.ts';
+import type { MissingKey, Vault } from './vault.ts';
 
 /** A reason is looked for again after this time, since nothing tells when it becomes another. */
 const FRESH_MS = 4_000;

@@ -1,10 +1,11 @@
-import { CORE_API, pathOf } from '../../src/kubernetes/resource-paths.ts';
+import { CORE_API, pathOf, VESTIBULE_API } from '../../src/kubernetes/resource-paths.ts';
 import { SERVICE_ACCOUNT_AUDIENCE } from '../../src/auth/service-account-verifier.ts';
 import type { Answer } from '../support/ask.ts';
 import { aClient, aKey, aProject, aSecret } from '../support/manifests.ts';
 import { isReady } from '../support/services.ts';
 import type { ServiceProcess } from '../support/service-process.ts';
 import { aSigningKey, signed } from '../support/signing-keys.ts';
+import { signToken } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 import { type ClusterStack, startClusterStack } from './support/cluster-stack.ts';
 
@@ -125,6 +126,28 @@ describe.each(MODES)('a service account’s token, judged by %s,', (mode) => {
     await expectRefused(mode, [header, claims, signature.slice(0, -20)].join('.'));
     const known = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')) as Record<string, unknown>;
     await expectRefused(mode, signed(aSigningKey('RS256'), known));
+  });
+
+  it('repeats nothing of a client that is called by its name', async () => {
+    // Its resource has another name, and its tokens are signed by the service.
+    const namesake = aClient('namesake', PROJECT, { clientId: 'web' });
+    await stack.apply(namesake);
+    const openOnce = (token: string): Promise<Answer> =>
+      stack.request('/session', {
+        base: services[mode].url,
+        headers: { authorization: `Bearer ${token}`, 'idempotency-key': `once-${mode}` },
+        body: {},
+      });
+    const own = await until('the namesake is served', async () => {
+      const answer = await openOnce(await signToken(stack.jwtSecret, { sub: 'web' }));
+      return answer.status === 200 && answer;
+    });
+    const pods = await openOnce(await tokenOf('web'));
+    expect([pods.status, pods.headers.get('idempotency-replayed')]).toEqual([200, null]);
+    expect(pods.json.session_id).not.toBe(own.json.session_id);
+    const path = pathOf(VESTIBULE_API, stack.namespaces.configuration, 'clients', 'namesake');
+    await stack.kube.remove(path);
+    await until('it is gone', async () => !(await stack.admin('/clients')).text.includes('namesake'));
   });
 
   it('is refused while its client is suspended: 403', async () => {

@@ -130,10 +130,9 @@ export class KubernetesVault extends Vault {
         const found = this.find(ref);
         return found?.fingerprint === secret.fingerprint() ? found : undefined;
       };
-      // One that is there already proves nothing of what is sealed now.
-      const before = seen();
+      const seenBefore = seen() !== undefined;
       const applied = await this.#apply(ref, secret);
-      return this.#awaitUnsealed(ref, applied, before === undefined ? seen : undefined);
+      return this.#awaitUnsealed(ref, applied, { seen, seenBefore });
     });
   }
 
@@ -199,22 +198,21 @@ export class KubernetesVault extends Vault {
   }
 
   /**
-   * Resolves once the Secret shows what was sealed: the SealedSecret's own `Synced` has been wrong. Only where the Secret
-   * showed the same key before, and so `seen` is not given, it is the controller's word that counts.
+   * Resolves once the Secret shows what was sealed: the SealedSecret's own `Synced` has been wrong. Where the Secret showed
+   * the same key before, that proves nothing of what is sealed now, and the controller's word has to do.
    */
   async #awaitUnsealed(
     ref: KeyRef,
     applied: KubeObject,
-    seen: (() => ProjectKey | undefined) | undefined,
+    { seen, seenBefore }: { seen: () => ProjectKey | undefined; seenBefore: boolean },
   ): Promise<ProjectKey> {
+    const ask = seenBefore ? (): undefined => undefined : seen;
     for (let waited = 0; waited < UNSEAL_MS; waited += ASK_AGAIN_MS) {
-      const ask = seen ?? ((): undefined => undefined);
       const found = await readBack(ask, (listener) => this.#onceLoaded(listener), ASK_AGAIN_MS);
       if (found !== undefined) return found;
       const sealed = await this.#cluster.find(this.#sealedPath(ref.name)).catch(() => undefined);
       if (sealed !== undefined) this.#refuseFailed(sealed, applied);
-      const kept =
-        seen === undefined && sealed !== undefined && isUnsealed(sealed) ? this.find(ref) : undefined;
+      const kept = sealed !== undefined && isUnsealed(sealed) ? seen() : undefined;
       if (kept !== undefined) return kept;
     }
     this.#certificates.forget();

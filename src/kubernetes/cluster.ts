@@ -1,10 +1,11 @@
-import type { KubeConfig, Watch } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import type { RequestOptions } from 'node:https';
 import { type Dispatcher, request } from 'undici';
 import { isRecord } from '../common/json.ts';
 import { readLimited } from '../common/read-limited.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { KubernetesError } from './kubernetes-error.ts';
+import { linesOf } from './lines.ts';
 
 const DEADLINE_MS = 10_000;
 /** A page of a list: 500 objects, each of which etcd bounds at 1.5 MB, and which are a few kB. */
@@ -37,22 +38,22 @@ export interface KubeObject {
 
 export interface WatchEvents {
   onEvent: (type: string, object: unknown) => void;
-  /** Once; with the reason unless the server closed the stream in order. */
+  /** Once; with the reason unless the server ended the stream in order. */
   onEnd: (error: unknown) => void;
 }
 
 /** The API server, reached with the credentials of a pod or of a kubeconfig. */
 export class Cluster {
   readonly #config: KubeConfig;
-  readonly #watch: Watch;
   readonly #server: string;
   readonly #pool = new ConnectionPool();
+  /** Of their own, since each holds a connection for as long as it lasts. */
+  readonly #streams = new ConnectionPool();
 
-  constructor(config: KubeConfig, watch: Watch) {
+  constructor(config: KubeConfig) {
     const cluster = config.getCurrentCluster();
     if (cluster === null) throw new TypeError('the kubeconfig has no current cluster');
     this.#config = config;
-    this.#watch = watch;
     this.#server = cluster.server.replace(/\/$/, '');
   }
 
@@ -98,27 +99,43 @@ export class Cluster {
     return text;
   }
 
-  /** Resolves once the stream is asked for; abort it to end it. */
-  watch(
+  /** Resolves once the stream is there; abort it to end it. Rejects with KubernetesError when it is refused. */
+  async watch(
     path: string,
     query: Record<string, string | number>,
     { onEvent, onEnd }: WatchEvents,
   ): Promise<AbortController> {
-    return this.#watch.watch(path, query, onEvent, onEnd);
+    const { dispatcher, headers } = await this.#credentials(this.#streams);
+    const stream = new AbortController();
+    const answer = await request(`${this.#server}${path}${queryOf('GET', { ...query, watch: 'true' })}`, {
+      dispatcher,
+      headers: { ...headers, accept: 'application/json' },
+      signal: stream.signal,
+      headersTimeout: DEADLINE_MS,
+    });
+    if (answer.statusCode >= 400) {
+      throw refusal(answer.statusCode, await readLimited(answer.body, MAX_ANSWER_BYTES), path);
+    }
+    follow(answer.body, path, onEvent).then(() => {
+      onEnd(undefined);
+    }, onEnd);
+    return stream;
   }
 
   async close(): Promise<void> {
-    await this.#pool.close();
+    await Promise.all([this.#pool.close(), this.#streams.close()]);
   }
 
   /** Asked for each request: a pod's token is replaced while it runs. */
-  async #credentials(): Promise<{ dispatcher: Dispatcher; headers: Record<string, string> }> {
+  async #credentials(
+    pool = this.#pool,
+  ): Promise<{ dispatcher: Dispatcher; headers: Record<string, string> }> {
     const options: RequestOptions = {};
     await this.#config.applyToHTTPSOptions(options);
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = String(value);
     if (options.auth) headers['Authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
-    return { dispatcher: this.#pool.for(options, this.#config.getCurrentCluster()?.proxyUrl), headers };
+    return { dispatcher: pool.for(options, this.#config.getCurrentCluster()?.proxyUrl), headers };
   }
 }
 
@@ -130,6 +147,19 @@ function acceptOf(metadataOnly: ApiRequest['metadataOnly'] = false): string {
   if (metadataOnly === false) return 'application/json';
   const kind = metadataOnly === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
   return `application/json;as=${kind};g=meta.k8s.io;v=v1`;
+}
+
+/** Resolves when the server ends the stream in order. */
+async function follow(
+  body: AsyncIterable<Uint8Array>,
+  path: string,
+  onEvent: WatchEvents['onEvent'],
+): Promise<void> {
+  for await (const line of linesOf(body, MAX_ANSWER_BYTES)) {
+    const event = parse(line, path);
+    if (!isRecord(event)) throw new Error(`the API server sent what is no event for ${path}`);
+    onEvent(String(event['type']), event['object']);
+  }
 }
 
 /** Without the parser's words, which quote what was sent. */

@@ -1,4 +1,4 @@
-import { KubeConfig, Watch } from '@kubernetes/client-node';
+import { KubeConfig } from '@kubernetes/client-node';
 import { SettingsError } from '../config/load-settings.ts';
 import { Cluster } from './cluster.ts';
 
@@ -19,5 +19,5 @@ export function openCluster(): Cluster {
       'VESTIBULE_VAULT is kubernetes, but this process is in no pod, and neither KUBECONFIG nor the home’s kubeconfig names a current cluster',
     ]);
   }
-  return new Cluster(config, new Watch(config));
+  return new Cluster(config);
 }

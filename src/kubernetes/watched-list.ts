@@ -275,9 +275,7 @@ export class WatchedList<T> {
   }
 }
 
-/** The client tells a refused watch by `statusCode`. */
 function streamError(error: unknown): Error {
-  const { statusCode } = error as { statusCode?: unknown };
-  if (typeof statusCode === 'number' && GONE.has(statusCode)) return new Gone();
+  if (error instanceof KubernetesError && GONE.has(error.status)) return new Gone();
   return error instanceof Error ? error : new Error('the stream broke');
 }

@@ -1,4 +1,4 @@
-import { KubeConfig, Watch } from '@kubernetes/client-node';
+import { KubeConfig } from '@kubernetes/client-node';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Cluster, type KubeObject } from '../../src/kubernetes/cluster.ts';
@@ -87,7 +87,7 @@ function clusterAt(server: string): Cluster {
     contexts: [{ name: 'test', cluster: 'test', user: 'test' }],
     currentContext: 'test',
   });
-  return new Cluster(config, new Watch(config));
+  return new Cluster(config);
 }
 
 async function readRequest(message: IncomingMessage): Promise<ApiRequest> {

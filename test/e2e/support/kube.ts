@@ -1,4 +1,4 @@
-import { KubeConfig, Watch } from '@kubernetes/client-node';
+import { KubeConfig } from '@kubernetes/client-node';
 import { randomBytes } from 'node:crypto';
 import { type ApiRequest, Cluster, type KubeObject } from '../../../src/kubernetes/cluster.ts';
 import { hasStatus } from '../../../src/kubernetes/kubernetes-error.ts';
@@ -17,7 +17,7 @@ export function adminConfig(): KubeConfig {
 }
 
 export function clusterOf(config: KubeConfig): Cluster {
-  return new Cluster(config, new Watch(config));
+  return new Cluster(config);
 }
 
 /** The API server as an administrator uses it: behind the service's back. */

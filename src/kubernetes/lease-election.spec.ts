@@ -296,10 +296,16 @@ describe('an election', () => {
   it('leaves a Lease to who holds it when one stops that believes to lead still', async () => {
     const first = await leading('first');
     store.put({ holderIdentity: 'by hand' });
-    await round();
     expect(first.election.leads).toBe(true);
     await stopped(first);
     expect(store.spec).toEqual({ holderIdentity: 'by hand' });
+  });
+
+  it('is over for one from whom the Lease was taken, as soon as it sees that', async () => {
+    const first = await leading('first');
+    store.put({ holderIdentity: 'by hand' });
+    await round();
+    expect(first.election.leads).toBe(false);
   });
 
   it('is over with a stop, also while the API server is away, and is not looked at any more', async () => {

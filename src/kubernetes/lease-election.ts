@@ -112,7 +112,10 @@ export class LeaseElection {
       return;
     }
     const spec = specOf(lease);
-    if (spec.holderIdentity !== identity && !this.#isFree(lease, spec)) return;
+    if (spec.holderIdentity !== identity && !this.#isFree(lease, spec)) {
+      this.#leadsUntil = Number.NEGATIVE_INFINITY;
+      return;
+    }
     const { resourceVersion } = lease.metadata;
     const body = { metadata: { name, resourceVersion }, spec: this.#term(spec) };
     await this.#write('PUT', `${collection}/${name}`, body, startedAt);
@@ -129,8 +132,9 @@ export class LeaseElection {
       await this.#cluster.request({ method, path, body: lease });
       this.#leadsUntil = startedAt + DURATION_MS - MARGIN_MS;
     } catch (error) {
-      // Another was faster.
       if (!hasStatus(error, 409)) throw error;
+      // Another was faster.
+      this.#leadsUntil = Number.NEGATIVE_INFINITY;
     }
   }
 

@@ -63,6 +63,7 @@ function serviceAccountsOf(
 ): ServiceAccountVerifier | undefined {
   if (kubernetes === undefined) return undefined;
   const { cluster } = kubernetes;
-  const authority = tokenReview === 'on' ? new TokenReviews(cluster, clock) : new ClusterKeys(cluster, clock);
+  const keys = new ClusterKeys(cluster, clock);
+  const authority = tokenReview === 'on' ? new TokenReviews(cluster, keys, clock) : keys;
   return new ServiceAccountVerifier(authority, clock);
 }

@@ -42,6 +42,11 @@ export class ClusterKeys implements ServiceAccountAuthority {
     return payload.sub;
   }
 
+  /** Rejects when the cluster's keys did not sign it, and when they cannot be had; whoever else has a word is to say more. */
+  async checkSignature(token: string): Promise<void> {
+    await jwtVerify(token, this.#keySet, { ...timesOf(this.#clock), algorithms: ALGORITHMS });
+  }
+
   /** As old as keys may be; a token of another issuer makes it be asked for sooner, but not for each such token. */
   async #issuerFor(claimed: unknown): Promise<string> {
     if (this.#issuer !== undefined) {

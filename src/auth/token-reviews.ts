@@ -4,10 +4,12 @@ import type { Clock } from '../common/clock.ts';
 import { isRecord } from '../common/json.ts';
 import type { Cluster } from '../kubernetes/cluster.ts';
 import { AUTHENTICATION_API } from '../kubernetes/resource-paths.ts';
+import type { ClusterKeys } from './cluster-keys.ts';
+import { isTokensFault } from './issuer-keys.ts';
 import { SERVICE_ACCOUNT_AUDIENCE, type ServiceAccountAuthority } from './service-account-verifier.ts';
 import { InvalidTokenError } from './verified-token.ts';
 
-/** Anybody's forged token can cause one. Fewer than the connections to the API server, which the vault needs too. */
+/** Fewer than the connections to the API server, which the vault needs too. */
 const MAX_REVIEWS = 12;
 /** For so long a token holds after its account or pod was deleted. */
 const KEPT_MS = 10_000;
@@ -21,14 +23,16 @@ interface Kept {
 /** Tokens by TokenReview: the API server alone knows which accounts and pods were deleted. */
 export class TokenReviews implements ServiceAccountAuthority {
   readonly #cluster: Cluster;
+  readonly #keys: Pick<ClusterKeys, 'checkSignature'>;
   readonly #clock: Clock;
   /** By the token's hash, like what is kept. */
   readonly #underWay = new Map<string, Promise<string>>();
   /** In the order in which they came. */
   readonly #kept = new Map<string, Kept>();
 
-  constructor(cluster: Cluster, clock: Clock) {
+  constructor(cluster: Cluster, keys: Pick<ClusterKeys, 'checkSignature'>, clock: Clock) {
     this.#cluster = cluster;
+    this.#keys = keys;
     this.#clock = clock;
   }
 
@@ -36,7 +40,17 @@ export class TokenReviews implements ServiceAccountAuthority {
     const hash = createHash('sha256').update(token, 'utf8').digest('base64');
     const kept = this.#kept.get(hash);
     if (kept !== undefined && this.#clock.monotonic() < kept.until) return kept.username;
+    await this.#refuseForged(token);
     return this.#underWay.get(hash) ?? this.#begin(hash, token);
+  }
+
+  /** What the cluster did not sign must not keep others from being reviewed. Without its keys, the review decides alone. */
+  async #refuseForged(token: string): Promise<void> {
+    try {
+      await this.#keys.checkSignature(token);
+    } catch (error) {
+      if (isTokensFault(error)) throw new InvalidTokenError();
+    }
   }
 
   #begin(hash: string, token: string): Promise<string> {

@@ -64,12 +64,13 @@ export class ProjectRegistry {
   }
 
   /**
-   * Writes a project with the defaults for an id that no resource configures. `isStored` tells where the vault already
-   * has something, where the new project's key must not go.
+   * Writes a project with the defaults for an id that no resource configures; leaves it at that when another is seen to do
+   * so meanwhile. `isStored` tells where the vault already has something, where the new project's key must not go.
    */
   async create(projectId: string, isStored: (secretName: string) => Promise<boolean>): Promise<void> {
     const spec = { projectId, provider: { type: 'openai', baseUrl: this.baseUrlOfNewProjects } };
     const name = await this.#freeName(projectId, isStored);
+    if (this.isClaimed(projectId)) return;
     await this.#written(this.#source.create({ kind: 'Project', name }, { spec }));
   }
 
@@ -98,16 +99,22 @@ export class ProjectRegistry {
     const base = projectId
       .toLowerCase()
       .replace(/[^a-z0-9.-]/g, '-')
+      .replace(/[^a-z0-9]*\.[^a-z0-9]*/g, '.')
       .replace(/[^a-z0-9]+$/, '');
-    const taken = new Set(this.#source.list('Project').map(({ name }) => name));
-    const keys = new Set([...this.#snapshot.projectsById.values()].map(({ keyRef }) => keyRef.name));
-    const isFree = async (name: string): Promise<boolean> => {
-      const secretName = keySecretName(name);
-      return !taken.has(name) && !keys.has(secretName) && !(await isStored(secretName));
-    };
     let name = base;
-    for (let number = 2; !(await isFree(name)); number += 1) name = `${base}-${number}`;
+    for (let number = 2; !this.isClaimed(projectId) && !(await this.#isFree(name, isStored)); number += 1) {
+      name = `${base}-${number}`;
+    }
     return name;
+  }
+
+  /** Nor may its key be put where another is. */
+  async #isFree(name: string, isStored: (secretName: string) => Promise<boolean>): Promise<boolean> {
+    const secretName = keySecretName(name);
+    const { projectsById } = this.#snapshot;
+    if (this.#source.list('Project').some((manifest) => manifest.name === name)) return false;
+    if ([...projectsById.values()].some(({ keyRef }) => keyRef.name === secretName)) return false;
+    return !(await isStored(secretName));
   }
 
   #load(): void {

@@ -5,7 +5,10 @@ export const DEFAULT_MODEL = 'gpt-realtime-2.1';
 export const DEFAULT_BASE_URL = 'https://api.openai.com/v1';
 
 const closed = { additionalProperties: false };
-const NAME = '^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$';
+/** A DNS subdomain name, of RFC 1123. */
+export const MAX_NAME_LENGTH = 253;
+const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const NAME = `^${LABEL}(\\.${LABEL})*$`;
 /** Model and voice names as providers write them. */
 export const TERM = '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$';
 const TERM_PATTERN = new RegExp(TERM);

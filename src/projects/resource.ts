@@ -8,6 +8,7 @@ import {
   ClientManifest,
   type ClientSpec,
   DEFAULT_MODEL,
+  MAX_NAME_LENGTH,
   ProjectManifest,
   type ProjectSpec,
 } from './project-schema.ts';
@@ -58,7 +59,8 @@ export function readProject(manifest: Manifest, baseUrlAllowed: (url: string) =>
   const checked = checkProject(manifest.document);
   if (!checked.ok) return checked;
   const { spec } = checked.value;
-  const details = projectProblems(spec, baseUrlAllowed);
+  const keyRef = { name: spec.keySecretRef.name ?? keySecretName(manifest.name), key: spec.keySecretRef.key };
+  const details = projectProblems(spec, keyRef, baseUrlAllowed);
   if (details.length > 0) return { ok: false, details };
   const defaultModel = spec.session.models[0] ?? DEFAULT_MODEL;
   return {
@@ -66,7 +68,7 @@ export function readProject(manifest: Manifest, baseUrlAllowed: (url: string) =>
     value: {
       name: manifest.name,
       projectId: spec.projectId ?? manifest.name,
-      keyRef: { name: spec.keySecretRef.name ?? keySecretName(manifest.name), key: spec.keySecretRef.key },
+      keyRef,
       spec,
       defaultModel,
       modelAliases: spec.session.modelAliases ?? { 'gpt-4o-realtime-preview': defaultModel },
@@ -97,8 +99,16 @@ export function readClient(manifest: Manifest): Checked<Client> {
   };
 }
 
-function projectProblems(spec: ProjectSpec, baseUrlAllowed: (url: string) => boolean): ErrorDetail[] {
+function projectProblems(
+  spec: ProjectSpec,
+  keyRef: KeyRef,
+  baseUrlAllowed: (url: string) => boolean,
+): ErrorDetail[] {
   const details = brokenRules(PROJECT_RULES, spec);
+  if (keyRef.name.length > MAX_NAME_LENGTH) {
+    const message = 'has to be given: made of this name, the Secret’s would be too long';
+    details.push({ path: '/spec/keySecretRef/name', message });
+  }
   // No rule of the resource's own: what is allowed is a setting.
   if (!baseUrlAllowed(spec.provider.baseUrl)) {
     details.push({ path: '/spec/provider/baseUrl', message: 'is not among VESTIBULE_PROVIDER_URLS' });

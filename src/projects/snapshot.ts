@@ -96,10 +96,15 @@ export function buildSnapshot(input: SnapshotInput, previous: Snapshot, read: Re
   const projects = readAll(
     input.projects,
     read.project,
-    (manifest) => lastGoodProject(manifest, previous),
+    (manifest) => withOwnSuspension(previous.projectsByName.get(manifest.name), manifest),
     found,
   );
-  const clients = readAll(input.clients, read.client, ({ name }) => previous.clientsByName.get(name), found);
+  const clients = readAll(
+    input.clients,
+    read.client,
+    (manifest) => withOwnSuspension(previous.clientsByName.get(manifest.name), manifest),
+    found,
+  );
   const projectsById = new Map<string, Project>();
   const duplicates: Project[] = [];
   for (const project of projects.sort(olderFirst)) {
@@ -168,11 +173,15 @@ function attempt<T>(manifest: Manifest, read: Reader<T>): Checked<T> {
   }
 }
 
-/** Suspending must not wait until a manifest is mended. */
-function lastGoodProject({ name, document }: Manifest, previous: Snapshot): Project | undefined {
-  const project = previous.projectsByName.get(name);
-  const suspended = isRecord(document['spec']) && document['spec']['suspended'] === true;
-  return project && suspended ? { ...project, spec: { ...project.spec, suspended } } : project;
+/** Suspending and resuming must not wait until a manifest is mended. */
+function withOwnSuspension<T extends Project | Client>(
+  lastGood: T | undefined,
+  { document }: Manifest,
+): T | undefined {
+  const suspended = isRecord(document['spec']) ? (document['spec']['suspended'] ?? false) : undefined;
+  if (lastGood === undefined || typeof suspended !== 'boolean') return lastGood;
+  if (suspended === lastGood.spec.suspended) return lastGood;
+  return { ...lastGood, spec: { ...lastGood.spec, suspended } };
 }
 
 function olderFirst(left: Project, right: Project): number {

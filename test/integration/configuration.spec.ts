@@ -403,6 +403,29 @@ describe('configuration by manifests', () => {
     const suspend = (id: string, suspended: boolean): Promise<Answer> =>
       stack.admin(`/projects/${id}`, { method: 'PATCH', body: { suspended } });
 
+    it('takes effect, and ends, while the rest of the manifest is not valid', async () => {
+      const [id, client] = ['proj_broken', 'broken'];
+      const file = 'suspended-broken.json';
+      const [project, secret] = aWorking(id) as [Record<string, object>, Record<string, object>];
+      const broken = (manifest: Record<string, unknown>, suspended: boolean): Record<string, unknown> => ({
+        ...manifest,
+        spec: { ...(manifest['spec'] as object), unknown: 1, suspended },
+      });
+      write(file, project, secret, aClient(client, id));
+      await opensEverywhere(id);
+      const token = await stack.token(client);
+      const asClient = async (base: string): Promise<number> =>
+        (await stack.request('/session', { base, headers: { authorization: `Bearer ${token}` }, body: {} }))
+          .status;
+      write(file, broken(project, true), secret, aClient(client, id));
+      await answersEverywhere(id, 403);
+      write(file, broken(project, false), secret, broken(aClient(client, id), true));
+      await opensEverywhere(id);
+      await seenByAll('the client is suspended', async (base) => (await asClient(base)) === 403);
+      write(file, project, secret, broken(aClient(client, id), false));
+      await seenByAll('the client is served', async (base) => (await asClient(base)) === 200);
+    });
+
     it('by PATCH ends live sessions, refuses new ones in every process, and is taken back', async () => {
       write('patched.json', ...aWorking('proj_patched'), aClient('patched', 'proj_patched'));
       await opensEverywhere('proj_patched');

@@ -84,6 +84,11 @@ describe('the keys of projects', () => {
       ]);
     });
 
+    it.each(['a..b', 'a._b', 'team-.x', 'a.-.-b', 'Z_.', 'x'])('makes a project of the id %s', async (id) => {
+      expect((await deposit(id, aKey())).status).toBe(201);
+      expect((await open(id, depositing)).status).toBe(200);
+    });
+
     it('replaces a key with 200, also with the same one', async () => {
       const [first, second] = [aKey(), aKey()];
       expect((await deposit('proj_replaced', first)).status).toBe(201);

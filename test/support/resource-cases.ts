@@ -68,6 +68,7 @@ export const BAD_RESOURCES: readonly BadResource[] = [
   bad(project('an unknown field', { limitz: {} }), '/spec/limitz', UNKNOWN),
   bad(project('an unknown field further in', { session: { modles: [] } }), '/spec/session/modles', UNKNOWN),
   bad(project('an id that is none', { projectId: '-x' }), '/spec/projectId'),
+  bad(project('a Secret that cannot be', { keySecretRef: { name: 'a..b' } }), '/spec/keySecretRef/name'),
   bad(project('a provider that is none', { provider: { type: 'acme' } }), '/spec/provider/type'),
   bad(project('an access that is none', { access: { projectId: 'open' } }), '/spec/access/projectId'),
   bad(

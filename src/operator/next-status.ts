@@ -63,7 +63,7 @@ function common(old: ClientStatus, planned: readonly Planned[], { generation, no
       const same = previous?.status === one.status;
       return {
         ...one,
-        message: message.slice(0, MAX_MESSAGE),
+        message: message.slice(0, MAX_MESSAGE).toWellFormed(),
         observedGeneration: generation,
         lastTransitionTime: same ? previous.lastTransitionTime : timeOf(now),
       };

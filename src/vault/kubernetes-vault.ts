@@ -207,13 +207,20 @@ export class KubernetesVault extends Vault {
     { seen, seenBefore }: { seen: () => ProjectKey | undefined; seenBefore: boolean },
   ): Promise<ProjectKey> {
     const ask = seenBefore ? (): undefined => undefined : seen;
+    let problemBefore: string | undefined;
     for (let waited = 0; waited < UNSEAL_MS; waited += ASK_AGAIN_MS) {
       const found = await readBack(ask, (listener) => this.#onceLoaded(listener), ASK_AGAIN_MS);
       if (found !== undefined) return found;
-      const sealed = await this.#cluster.find(this.#sealedPath(ref.name)).catch(() => undefined);
-      if (sealed !== undefined) this.#refuseFailed(sealed, applied);
-      const kept = sealed !== undefined && isUnsealed(sealed) ? seen() : undefined;
-      if (kept !== undefined) return kept;
+      const sealed = await this.#cluster.find(this.#sealedPath(ref.name)).catch(() => applied);
+      refuseOvertaken(sealed, applied);
+      if (isUnsealed(sealed)) {
+        const kept = seen();
+        if (kept !== undefined) return kept;
+      }
+      const problem = unsealingProblem(sealed);
+      // Its first word can be of a conflict after which it tries again.
+      if (problem !== undefined && problem === problemBefore) this.#refuse(problem);
+      problemBefore = problem;
     }
     this.#certificates.forget();
     throw unavailable(
@@ -221,12 +228,7 @@ export class KubernetesVault extends Vault {
     );
   }
 
-  #refuseFailed(sealed: KubeObject, applied: KubeObject): void {
-    if ((sealed.metadata.generation ?? 0) > (applied.metadata.generation ?? 0)) {
-      throw unavailable('Another deposit replaced this key before it was read back.');
-    }
-    const problem = unsealingProblem(sealed);
-    if (problem === undefined) return;
+  #refuse(problem: string): never {
     this.#certificates.forget();
     throw unavailable(`The sealed-secrets controller did not unseal the key: ${problem}`);
   }
@@ -292,6 +294,13 @@ export class KubernetesVault extends Vault {
 function storedSecret({ metadata, data }: KubeObject): StoredSecret {
   const { name } = metadata;
   return readSecret({ data }, { name, source: `Secret/${name}`, changedAt: contentChangedAt(metadata) });
+}
+
+function refuseOvertaken(sealed: KubeObject | undefined, applied: KubeObject): asserts sealed is KubeObject {
+  if (sealed === undefined) throw unavailable('Another request removed this key before it was read back.');
+  if ((sealed.metadata.generation ?? 0) > (applied.metadata.generation ?? 0)) {
+    throw unavailable('Another deposit replaced this key before it was read back.');
+  }
 }
 
 /** As the API server keeps it for whoever last wrote `data`. */

@@ -41,7 +41,9 @@ export class CertificateSource {
       if (now <= this.#kept.certificate.notAfter) return this.#kept.certificate;
     }
     const certificate = readCertificate(await this.#fetch(), now);
-    this.#kept = { certificate, until: this.#clock.monotonic() + FRESH_MS };
+    if (this.#origin.file === undefined) {
+      this.#kept = { certificate, until: this.#clock.monotonic() + FRESH_MS };
+    }
     return certificate;
   }
 

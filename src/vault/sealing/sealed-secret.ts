@@ -76,7 +76,9 @@ export function unsealingProblem(sealed: KubeObject): string | undefined {
   const synced = syncedCondition(sealed);
   if (synced?.['status'] !== 'False') return undefined;
   const { message } = synced;
-  return typeof message === 'string' ? oneLine(message).slice(0, MAX_MESSAGE) : 'no reason given';
+  return typeof message === 'string'
+    ? oneLine(message).slice(0, MAX_MESSAGE).toWellFormed()
+    : 'no reason given';
 }
 
 /** Whether the controller has said that it unsealed this generation. */

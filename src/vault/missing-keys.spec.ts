@@ -1,62 +1,15 @@
 import { pino } from 'pino';
 import { FakeClock } from '../../test/support/fake-clock.ts';
-import type { ManifestProblem } from '../manifests/manifest.ts';
-import type { KeyRef, ProjectKey } from './project-key.ts';
-import { type MissingKey, Vault } from './vault.ts';
+import { MemoryVault } from '../../test/support/memory-vault.ts';
 import { MissingKeys } from './missing-keys.ts';
-
-/** A vault without keys, which says why as a test wants it. */
-class EmptyVault extends Vault {
-  readonly asked: string[] = [];
-  answer: MissingKey | Error = { reason: 'KeyMissing', message: 'there is none' };
-  override readonly loaded = Promise.resolve();
-
-  override explainMissing({ name, key }: KeyRef): Promise<MissingKey> {
-    this.asked.push(`${name}/${key}`);
-    return this.answer instanceof Error ? Promise.reject(this.answer) : Promise.resolve(this.answer);
-  }
-
-  override start(): Promise<void> {
-    return Promise.resolve();
-  }
-  override stop(): void {
-    // Nothing runs.
-  }
-  override find(): ProjectKey | undefined {
-    return undefined;
-  }
-  override holds(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-  override checkWritable(): Promise<void> {
-    return Promise.resolve();
-  }
-  override put(): Promise<ProjectKey> {
-    return Promise.reject(new Error('it stays empty'));
-  }
-  override remove(): Promise<void> {
-    return Promise.resolve();
-  }
-  override currentAt(): number {
-    return 0;
-  }
-  override problems(): ManifestProblem[] {
-    return [];
-  }
-  override problemOf(): ManifestProblem | undefined {
-    return undefined;
-  }
-  override onChange(): void {
-    // Nothing changes.
-  }
-}
+import type { MissingKey } from './vault.ts';
 
 const FRESH_MS = 4_000;
 const ref = { name: 'shop-key', key: 'apiKey' };
 const unlabelled: MissingKey = { reason: 'SecretNotLabelled', message: 'it lacks a label' };
 
-function remembered(): { vault: EmptyVault; clock: FakeClock; missing: MissingKeys } {
-  const vault = new EmptyVault();
+function remembered(): { vault: MemoryVault; clock: FakeClock; missing: MissingKeys } {
+  const vault = new MemoryVault();
   const clock = new FakeClock();
   return { vault, clock, missing: new MissingKeys(vault, clock, pino({ level: 'silent' })) };
 }

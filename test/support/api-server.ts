@@ -17,6 +17,7 @@ export interface ApiAnswer {
 
 /** A watch that somebody opened; the test says what happens on it. */
 export interface WatchStream {
+  path: string;
   query: URLSearchParams;
   /** Events that arrive together. */
   send: (...events: [type: string, object: unknown][]) => void;
@@ -46,7 +47,7 @@ export async function startApiServer(script: ApiScript): Promise<ApiServer> {
     const request = await readRequest(message);
     requests.push(request);
     const answered = await script(request);
-    if (answered === undefined) watches.push(openWatch(request.query, response));
+    if (answered === undefined) watches.push(openWatch(request, response));
     else sendJson(response, answered);
   };
   const server = createServer((message, response) => void answer(message, response));
@@ -107,10 +108,11 @@ function sendJson(response: ServerResponse, { status = 200, body = {} }: ApiAnsw
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-function openWatch(query: URLSearchParams, response: ServerResponse): WatchStream {
+function openWatch({ path, query }: ApiRequest, response: ServerResponse): WatchStream {
   response.writeHead(200, { 'content-type': 'application/json' });
   response.flushHeaders();
   return {
+    path,
     query,
     send: (...events) => {
       response.write(events.map(([type, object]) => `${JSON.stringify({ type, object })}\n`).join(''));

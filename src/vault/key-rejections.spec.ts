@@ -95,6 +95,22 @@ describe('the keys that providers rejected', () => {
       await rejections.refresh(0);
       expect(database.countOf(LIST)).toBe(2);
     });
+
+    it('are those of the later question where an earlier one is answered last', async () => {
+      const theirs = aFingerprint();
+      const { database, rejections, told } = known();
+      const statement = holding(database);
+      const early = rejections.refresh();
+      const first = await statement(0);
+      database.rejected.add(theirs);
+      const late = rejections.refresh(0);
+      (await statement(1)).answer();
+      expect(await late).toBe(true);
+      first.answer();
+      expect(await early).toBe(true);
+      expect(rejections.isRejected(theirs)).toBe(true);
+      expect(told()).toBe(1);
+    });
   });
 
   describe('while the database is away', () => {

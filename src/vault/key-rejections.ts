@@ -40,6 +40,9 @@ export class KeyRejections {
   #asking: Promise<boolean> | undefined;
   /** Of this process: an answer of the database that is older says nothing of them. */
   #verdicts = 0;
+  /** Questions that were sent, and the latest of them that was answered: what an earlier one is answered is older. */
+  #questions = 0;
+  #answered = 0;
   #writes: Promise<unknown> = Promise.resolve();
   #listeners: (() => void)[] = [];
 
@@ -73,8 +76,8 @@ export class KeyRejections {
   }
 
   /**
-   * Asks the database, unless it was asked `freshMs` ago or less. Whether it has ever answered; while it is away, what was
-   * known stays.
+   * Asks the database, unless it was asked `freshMs` ago or less. Whether it answered; while it is away, what was known
+   * stays. An answer that is older than what is known by then counts where there was another before.
    */
   async refresh(freshMs = FRESH_MS): Promise<boolean> {
     const now = this.#clock.monotonic();
@@ -90,8 +93,11 @@ export class KeyRejections {
   async #ask(): Promise<boolean> {
     await this.#writes;
     const verdicts = this.#verdicts;
+    this.#questions += 1;
+    const question = this.#questions;
     const rows = await this.#database.query<{ key_fingerprint: string }>(LIST);
-    if (verdicts !== this.#verdicts) return this.#known;
+    if (verdicts !== this.#verdicts || question < this.#answered) return this.#known;
+    this.#answered = question;
     const before = this.#rejected;
     const now = rows.map((row) => row.key_fingerprint);
     this.#rejected = new Set(now);

@@ -237,6 +237,20 @@ describe('the operator', () => {
         { status: { conditions: [{ reason: 'Suspended' }, { reason: 'KeyRejected' }] } },
       ]);
     });
+
+    it('takes no answer to what was asked before it', async () => {
+      replica.database.held = [];
+      operator.start();
+      await led();
+      await answer(0);
+      await until('it is asked', () => asked() === 2);
+      await lost();
+      await wonAgain();
+      await answer(1);
+      changeKey();
+      await turns();
+      expect([reconciler.looks, queued]).toEqual([[], 0]);
+    });
   });
 
   describe('when something changes', () => {

@@ -37,8 +37,9 @@ export class Operator {
   #timer: NodeJS.Timeout | undefined;
   #scanning = false;
   #ticking = false;
-  /** Whether this replica has asked, since it was elected, for what others met before. */
-  #briefed = false;
+  /** How often this replica was elected, and after which election it has asked for what others met before. */
+  #elections = 0;
+  #briefedAfter: number | undefined;
 
   constructor(parts: OperatorParts, logger: Logger) {
     this.#parts = parts;
@@ -49,7 +50,7 @@ export class Operator {
   start(): void {
     const { election, registry, vault, observer } = this.#parts;
     election.onElected(() => {
-      this.#briefed = false;
+      this.#elections += 1;
       void this.#tick();
     });
     registry.onChange(() => {
@@ -81,7 +82,7 @@ export class Operator {
       // Every replica: one that meets a key that another saw refused takes that back.
       await observer.refresh();
       if (!election.leads) return;
-      this.#briefed ||= await observer.refresh(0);
+      await this.#brief();
       reconciler.setActiveSessions(await activeSessions.count());
       observer.forgetRemoved();
       reconciler.forgetRemoved();
@@ -91,6 +92,13 @@ export class Operator {
     } finally {
       this.#ticking = false;
     }
+  }
+
+  /** An answer to what was asked before another election says nothing of what was met until that. */
+  async #brief(): Promise<void> {
+    const elections = this.#elections;
+    if (this.#briefedAfter === elections) return;
+    if (await this.#parts.observer.refresh(0)) this.#briefedAfter = elections;
   }
 
   /** Once for all changes that arrive together, and after all who listen have taken them in. */
@@ -110,7 +118,7 @@ export class Operator {
   async #scan(): Promise<void> {
     const { election, manifests, reconciler, queue } = this.#parts;
     // What is not known yet must not look like what was withdrawn.
-    if (!election.leads || !this.#briefed) return;
+    if (!election.leads || this.#briefedAfter !== this.#elections) return;
     const keys = KINDS.flatMap((kind) => manifests.list(kind).map(({ name }) => [kind, name] as const));
     for (const [index, [kind, name]] of keys.entries()) {
       if (reconciler.isDue(kind, name)) queue.add(`${kind}/${name}`);

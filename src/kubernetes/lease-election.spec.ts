@@ -253,6 +253,16 @@ describe('an election', () => {
     expect(store.spec).toMatchObject({ holderIdentity: 'first', leaseTransitions: 2 });
   });
 
+  it('is won anew, and told of again, by a leader that was paused while others led and let go', async () => {
+    const first = await leading('first');
+    await round();
+    // At once, as it is for a process that did not run meanwhile.
+    advance(TERM_MS);
+    store.put({ holderIdentity: '', leaseTransitions: 2 });
+    await until('it leads again', () => first.election.leads);
+    await until('it is told', () => first.elected === 2);
+  });
+
   it('goes on after the API server was away', async () => {
     store.unheard.add('first');
     const first = started('first');

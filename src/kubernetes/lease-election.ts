@@ -130,6 +130,8 @@ export class LeaseElection {
     const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...body };
     try {
       await this.#cluster.request({ method, path, body: lease });
+      // A term that ended while nobody looked, as in a process that was paused, has ended: others may have led since.
+      this.#note();
       this.#leadsUntil = startedAt + DURATION_MS - MARGIN_MS;
     } catch (error) {
       if (!hasStatus(error, 409)) throw error;

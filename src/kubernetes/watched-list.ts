@@ -156,6 +156,7 @@ export class WatchedList<T> {
       for (const object of page.items) objects.set(object.metadata.name, this.#read(object));
       if (!page.metadata.continue) break;
     }
+    if (page?.metadata.continue) throw new Error(`there are more than ${MAX_PAGES * PAGE} objects`);
     this.#objects = objects;
     this.#resourceVersion = page?.metadata.resourceVersion;
     this.#current(startedAt);

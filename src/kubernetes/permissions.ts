@@ -68,7 +68,7 @@ export const PERMISSIONS: readonly Permission[] = [
     {
       list: 'reading keys',
       watch: 'following keys as they rotate',
-      get: 'telling a missing Secret from one without label',
+      get: 'telling a missing Secret from one without label, and making a project whose Secret’s name is free',
     },
   ),
   ...permissions(

@@ -27,7 +27,7 @@ const LOSSES: Record<string, string[]> = {
   'leases get': ['project status', 'client status', 'events', 'missing label'],
   'leases create': ['project status', 'client status', 'events', 'missing label'],
   'leases update': ['project status', 'client status', 'events', 'missing label'],
-  'secrets get': ['missing label'],
+  'secrets get': ['project made', 'missing label'],
   'sealedsecrets get': ['project made', 'first key', 'rotation', 'removal'],
   'sealedsecrets create': ['project made', 'first key'],
   'sealedsecrets patch': ['rotation'],

@@ -38,10 +38,16 @@ export class TokenReviews implements ServiceAccountAuthority {
 
   async subjectOf(token: string): Promise<string> {
     const hash = createHash('sha256').update(token, 'utf8').digest('base64');
-    const kept = this.#kept.get(hash);
-    if (kept !== undefined && this.#clock.monotonic() < kept.until) return kept.username;
+    const kept = this.#keptOf(hash);
+    if (kept !== undefined) return kept;
     await this.#refuseForged(token);
-    return this.#underWay.get(hash) ?? this.#begin(hash, token);
+    // Others who brought it have gone on meanwhile.
+    return this.#keptOf(hash) ?? this.#underWay.get(hash) ?? this.#begin(hash, token);
+  }
+
+  #keptOf(hash: string): string | undefined {
+    const kept = this.#kept.get(hash);
+    return kept !== undefined && this.#clock.monotonic() < kept.until ? kept.username : undefined;
   }
 
   /** What the cluster did not sign must not keep others from being reviewed. Without its keys, the review decides alone. */

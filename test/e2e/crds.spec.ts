@@ -5,19 +5,13 @@ import {
   CustomObjectsApi,
   KubeConfig,
   KubernetesObjectApi,
-  loadYaml,
   type KubernetesObject,
-  PatchStrategy,
 } from '@kubernetes/client-node';
 import type { Manifest } from '../../src/manifests/manifest.ts';
 import { parseManifests } from '../../src/directory/parse-manifests.ts';
 import { readClient, readProject } from '../../src/projects/resource.ts';
 import { BAD_RESOURCES, GOOD_RESOURCES, UNKNOWN } from '../support/resource-cases.ts';
-import { until } from '../support/until.ts';
 
-/** As kubectl calls itself, so that a later `kubectl apply --server-side` finds no other owner. */
-const FIELD_MANAGER = 'kubectl';
-const CRDS = new URL('../../k8s/crds/', import.meta.url);
 const SAMPLES = new URL('../../k8s/samples/', import.meta.url);
 const GROUP = 'vestibule.dev';
 const VERSION = 'v1alpha1';
@@ -25,7 +19,6 @@ const PLURALS = { Project: 'projects', Client: 'clients' } as const;
 
 type Kind = keyof typeof PLURALS;
 type Stored = KubernetesObject & { spec: unknown; status?: unknown };
-type Definition = KubernetesObject & { status?: { conditions?: { type: string; status: string }[] } };
 
 const config = new KubeConfig();
 config.loadFromFile(kubeconfigFile());
@@ -38,17 +31,6 @@ function kubeconfigFile(): string {
   if (file === undefined || file === '')
     throw new Error('KUBECONFIG has to name a cluster that may be changed');
   return file;
-}
-
-async function install(definition: KubernetesObject): Promise<void> {
-  const { apiVersion = '', kind = '', metadata: { name = '' } = {} } = definition;
-  await objects.patch(definition, undefined, undefined, FIELD_MANAGER, true, PatchStrategy.ServerSideApply);
-  await until(`${name} is served`, async () => {
-    const { status } = await objects.read<Definition>({ apiVersion, kind, metadata: { name } });
-    return status?.conditions?.some(
-      (condition) => condition.type === 'Established' && condition.status === 'True',
-    );
-  });
 }
 
 function place(kind: Kind) {
@@ -100,9 +82,6 @@ function expected(field: string, message: string | undefined): string {
 }
 
 beforeAll(async () => {
-  for (const file of readdirSync(CRDS)) {
-    await install(loadYaml<KubernetesObject>(readFileSync(new URL(file, CRDS), 'utf8')));
-  }
   await objects.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
 });
 

@@ -1,8 +1,8 @@
 import type { Cluster } from '../kubernetes/cluster.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
+import { AUTHENTICATION_API } from '../kubernetes/resource-paths.ts';
 
 const AUTHORIZATION_API = '/apis/authorization.k8s.io/v1';
-const AUTHENTICATION_API = '/apis/authentication.k8s.io/v1';
 
 /** A verb on a resource; `*` stands for all. */
 export interface Access {

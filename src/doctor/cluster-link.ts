@@ -3,10 +3,10 @@ import type { Clock } from '../common/clock.ts';
 import type { Settings } from '../config/load-settings.ts';
 import type { Cluster, KubeObject } from '../kubernetes/cluster.ts';
 import { hasStatus } from '../kubernetes/kubernetes-error.ts';
+import { type ListRequest, pagesOf } from '../kubernetes/pages.ts';
 import { createLog } from '../telemetry/log.ts';
 import { Skipped } from './finding.ts';
 
-const PAGE = 500;
 /** More objects than this are not looked at. */
 const MAX_PAGES = 20;
 
@@ -68,35 +68,9 @@ export class ClusterLink {
 
 const UNKNOWN = 'of unknown version';
 
-interface Page {
-  metadata: { continue?: string };
-  /** Null when there are none, of lists of metadata. */
-  items: KubeObject[] | null;
-}
-
-export interface ListOptions {
-  labelSelector?: string;
-  metadataOnly?: 'list';
-}
-
 /** The objects of a collection, as far as anybody wants to read of them. */
-export async function listObjects(
-  cluster: Cluster,
-  path: string,
-  { labelSelector, metadataOnly }: ListOptions = {},
-): Promise<KubeObject[]> {
+export async function listObjects(cluster: Cluster, request: ListRequest): Promise<KubeObject[]> {
   const objects: KubeObject[] = [];
-  let token: string | undefined;
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const { metadata, items } = await cluster.request<Page>({
-      method: 'GET',
-      path,
-      query: { limit: PAGE, continue: token, labelSelector },
-      ...(metadataOnly !== undefined && { metadataOnly }),
-    });
-    objects.push(...(items ?? []));
-    if (!metadata.continue) break;
-    token = metadata.continue;
-  }
+  for await (const { items } of pagesOf(cluster, request, MAX_PAGES)) objects.push(...items);
   return objects;
 }

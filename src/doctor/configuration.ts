@@ -111,7 +111,7 @@ async function readable(
   try {
     await Promise.all([peek('projects'), peek('clients')]);
     const path = pathOf(CORE_API, keyNamespace, 'secrets');
-    const found = await listObjects(cluster, path, { labelSelector, metadataOnly: 'list' });
+    const found = await listObjects(cluster, { path, labelSelector, metadataOnly: 'list' });
     return found.map(({ metadata: { name } }) => ({ name, source: `Secret/${name}` }));
   } catch (error) {
     if (!(error instanceof KubernetesError)) throw error;

@@ -4,7 +4,7 @@ import { type Dispatcher, request } from 'undici';
 import { isRecord } from '../common/json.ts';
 import { readLimited } from '../common/read-limited.ts';
 import { ConnectionPool } from './connection-pool.ts';
-import { KubernetesError } from './kubernetes-error.ts';
+import { hasStatus, KubernetesError } from './kubernetes-error.ts';
 import { linesOf } from './lines.ts';
 
 const DEADLINE_MS = 10_000;
@@ -59,20 +59,15 @@ export class Cluster {
 
   /** The answer's JSON; rejects with KubernetesError when it is a refusal. */
   async request<T = KubeObject>({ method, path, query, body, metadataOnly }: ApiRequest): Promise<T> {
-    const { dispatcher, headers } = await this.#credentials();
-    const answer = await request(`${this.#server}${path}${queryOf(method, query)}`, {
+    const text = await this.#ask(path, {
       method,
-      dispatcher,
+      query: queryOf(method, query),
       headers: {
-        ...headers,
         accept: acceptOf(metadataOnly),
         ...(body !== undefined && { 'content-type': contentType(method) }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(DEADLINE_MS),
     });
-    const text = await readLimited(answer.body, MAX_ANSWER_BYTES);
-    if (answer.statusCode >= 400) throw refusal(answer.statusCode, text, path);
     return parse(text, path) as T;
   }
 
@@ -81,22 +76,14 @@ export class Cluster {
     try {
       return await this.request({ method: 'GET', path, ...options });
     } catch (error) {
-      if (error instanceof KubernetesError && error.status === 404) return undefined;
+      if (hasStatus(error, 404)) return undefined;
       throw error;
     }
   }
 
   /** The body of an answer that is not JSON. */
-  async text(path: string): Promise<string> {
-    const { dispatcher, headers } = await this.#credentials();
-    const answer = await request(`${this.#server}${path}`, {
-      dispatcher,
-      headers: { ...headers, accept: '*/*' },
-      signal: AbortSignal.timeout(DEADLINE_MS),
-    });
-    const text = await readLimited(answer.body, MAX_ANSWER_BYTES);
-    if (answer.statusCode >= 400) throw refusal(answer.statusCode, text, path);
-    return text;
+  text(path: string): Promise<string> {
+    return this.#ask(path, { method: 'GET', query: '', headers: { accept: '*/*' } });
   }
 
   /** Resolves once the stream is there; abort it to end it. Rejects with KubernetesError when it is refused. */
@@ -113,9 +100,7 @@ export class Cluster {
       signal: stream.signal,
       headersTimeout: DEADLINE_MS,
     });
-    if (answer.statusCode >= 400) {
-      throw refusal(answer.statusCode, await readLimited(answer.body, MAX_ANSWER_BYTES), path);
-    }
+    if (answer.statusCode >= 400) await readAnswer(answer, path);
     follow(answer.body, path, onEvent).then(() => {
       onEnd(undefined);
     }, onEnd);
@@ -124,6 +109,18 @@ export class Cluster {
 
   async close(): Promise<void> {
     await Promise.all([this.#pool.close(), this.#streams.close()]);
+  }
+
+  /** The text of the answer, in time and within bounds; rejects with KubernetesError when it is a refusal. */
+  async #ask(path: string, { query, headers, ...message }: Message): Promise<string> {
+    const { dispatcher, headers: credentials } = await this.#credentials();
+    const answer = await request(`${this.#server}${path}${query}`, {
+      ...message,
+      dispatcher,
+      headers: { ...credentials, ...headers },
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
+    return readAnswer(answer, path);
   }
 
   /** Asked for each request: a pod's token is replaced while it runs. */
@@ -137,6 +134,23 @@ export class Cluster {
     if (options.auth) headers['Authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
     return { dispatcher: pool.for(options, this.#config.getCurrentCluster()?.proxyUrl), headers };
   }
+}
+
+interface Message {
+  method: ApiRequest['method'];
+  /** With its question mark; empty without one. */
+  query: string;
+  headers: Record<string, string>;
+  body?: string;
+}
+
+async function readAnswer(
+  { statusCode, body }: Pick<Dispatcher.ResponseData, 'statusCode' | 'body'>,
+  path: string,
+): Promise<string> {
+  const text = await readLimited(body, MAX_ANSWER_BYTES);
+  if (statusCode >= 400) throw refusal(statusCode, text, path);
+  return text;
 }
 
 /** As which `managedFields` name this service. */

@@ -4,6 +4,7 @@ import { isRecord } from '../common/json.ts';
 import { within } from '../common/within.ts';
 import type { Cluster, KubeObject } from './cluster.ts';
 import { hasStatus } from './kubernetes-error.ts';
+import { microTime } from './timestamps.ts';
 
 /** Who does not renew for this long has lost the lease; others wait for it by their own clocks. */
 const DURATION_MS = 8_000;
@@ -149,8 +150,7 @@ export class LeaseElection {
 
   #term(before: LeaseSpec | undefined): LeaseSpec {
     const { identity } = this.#options;
-    // Kubernetes' MicroTime.
-    const now = new Date(this.#clock.now()).toISOString().replace('Z', '000Z');
+    const now = microTime(this.#clock.now());
     const renewed = before?.holderIdentity === identity;
     return {
       holderIdentity: identity,

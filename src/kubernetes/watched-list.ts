@@ -4,13 +4,13 @@ import { isRecord } from '../common/json.ts';
 import { Backoff, type BackoffBounds } from './backoff.ts';
 import type { Cluster, KubeObject } from './cluster.ts';
 import { hasStatus, KubernetesError } from './kubernetes-error.ts';
+import { type ListPage, PAGE, pagesOf } from './pages.ts';
 
 /**
  * The server ends a watch after this long. So whoever watches knows at least so often that it is up to date, for a quiet
  * stream brings no bookmarks, and a stream that says nothing for longer is a dead one.
  */
 const WATCH_S = 10;
-const PAGE = 500;
 /** Pages of a list: half a million objects. */
 const MAX_PAGES = 1_000;
 const BOUNDS: WatchBounds = { silenceMs: 15_000, backoff: { firstMs: 100, mostMs: 2_000 } };
@@ -30,11 +30,6 @@ export interface WatchedListOptions<T> {
   /** What is kept of an object; `before` is what was kept of its last version. The rest is dropped, a key's raw text too. */
   read: (object: KubeObject, before: T | undefined) => T;
   bounds?: WatchBounds;
-}
-
-interface ObjectList {
-  metadata: { resourceVersion: string; continue?: string };
-  items: KubeObject[];
 }
 
 /** 410: the version is too old. 504: it is of the future, as after a restore from a backup. */
@@ -110,7 +105,7 @@ export class WatchedList<T> {
     const cancel = (): void => {
       this.#listeners = this.#listeners.filter((other) => other !== once);
     };
-    this.#listeners = [...this.#listeners, once];
+    this.onChange(once);
     return cancel;
   }
 
@@ -150,31 +145,21 @@ export class WatchedList<T> {
   async #list(): Promise<void> {
     const startedAt = this.#clock.monotonic();
     const objects = new Map<string, T>();
-    let page: ObjectList | undefined;
-    for (let number = 0; number < MAX_PAGES; number += 1) {
-      page = await this.#page(page?.metadata.continue);
-      for (const object of page.items) objects.set(object.metadata.name, this.#read(object));
-      if (!page.metadata.continue) break;
-    }
-    if (page?.metadata.continue) throw new Error(`there are more than ${MAX_PAGES * PAGE} objects`);
-    this.#objects = objects;
-    this.#resourceVersion = page?.metadata.resourceVersion;
-    this.#current(startedAt);
-    this.#tellAll();
-    this.#markLoaded();
-  }
-
-  async #page(token: string | undefined): Promise<ObjectList> {
-    const { path, labelSelector } = this.#options;
+    let last: ListPage['metadata'] | undefined;
     try {
-      return await this.#cluster.request<ObjectList>({
-        method: 'GET',
-        path,
-        query: { limit: PAGE, continue: token, labelSelector },
-      });
+      for await (const { metadata, items } of pagesOf(this.#cluster, this.#options, MAX_PAGES)) {
+        for (const object of items) objects.set(object.metadata.name, this.#read(object));
+        last = metadata;
+      }
     } catch (error) {
       throw hasStatus(error, 410) ? new Gone() : error;
     }
+    if (last?.continue) throw new Error(`there are more than ${MAX_PAGES * PAGE} objects`);
+    this.#objects = objects;
+    this.#resourceVersion = last?.resourceVersion;
+    this.#current(startedAt);
+    this.#tellAll();
+    this.#markLoaded();
   }
 
   /** Resolves when the stream ended in order. */

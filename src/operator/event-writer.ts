@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
 import type { Cluster } from '../kubernetes/cluster.ts';
 import { CORE_API, pathOf } from '../kubernetes/resource-paths.ts';
+import { secondsTime } from '../kubernetes/timestamps.ts';
 import { API_VERSIONS } from '../manifests/manifest.ts';
 import type { ConfigurationKind } from '../manifests/manifest-source.ts';
 import type { Condition } from '../projects/resource-status.ts';
@@ -40,7 +41,7 @@ export class EventWriter {
   async write(involved: Involved, { type, status, reason, message }: Condition): Promise<void> {
     const { namespace, identity } = this.#about;
     const { kind, name, uid, resourceVersion } = involved;
-    const now = new Date(this.#clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const now = secondsTime(this.#clock.now());
     const event = {
       apiVersion: 'v1',
       kind: 'Event',

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isRecord } from '../common/json.ts';
+import { secondsTime } from '../kubernetes/timestamps.ts';
 import type { HeldKey, Planned } from '../projects/plan.ts';
 import type { ClientStatus, Condition, ProjectStatus } from '../projects/resource-status.ts';
 
@@ -34,7 +35,7 @@ export function nextProjectStatus(
     ...common(old, planned, moment),
     ...(key !== undefined && {
       keyFingerprint: key.fingerprint,
-      keyLoadedAt: told ?? timeOf(key.loadedAt),
+      keyLoadedAt: told ?? secondsTime(key.loadedAt),
     }),
     ...(activeSessions !== undefined && { activeSessions }),
   });
@@ -65,7 +66,7 @@ function common(old: ClientStatus, planned: readonly Planned[], { generation, no
         ...one,
         message: message.slice(0, MAX_MESSAGE).toWellFormed(),
         observedGeneration: generation,
-        lastTransitionTime: same ? previous.lastTransitionTime : timeOf(now),
+        lastTransitionTime: same ? previous.lastTransitionTime : secondsTime(now),
       };
     }),
   };
@@ -85,9 +86,4 @@ function changeOf<Status extends ClientStatus>(
 
 function find({ conditions }: ClientStatus, type: string): Condition | undefined {
   return conditions?.find((condition) => condition.type === type);
-}
-
-/** As Kubernetes writes times, which have whole seconds. */
-function timeOf(milliseconds: number): string {
-  return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -37,7 +37,7 @@ export async function checkSealedKeys(
 
 async function listSealed(cluster: Cluster, namespace: string): Promise<KubeObject[]> {
   try {
-    return await listObjects(cluster, pathOf(SEALED_SECRETS_API, namespace, 'sealedsecrets'));
+    return await listObjects(cluster, { path: pathOf(SEALED_SECRETS_API, namespace, 'sealedsecrets') });
   } catch (error) {
     if (!(error instanceof KubernetesError)) throw error;
     throw new Skipped(`the API server does not list SealedSecrets: ${error.status} ${error.reason}`);

@@ -1,17 +1,17 @@
 import type { JWTPayload } from 'jose';
 import { AppError, unavailable } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
-import { serviceAccountKey } from '../projects/snapshot.ts';
+import { SERVICE_ACCOUNT_PREFIX, serviceAccountKey } from '../projects/snapshot.ts';
 import { isTokensFault } from './issuer-keys.ts';
 import { InvalidTokenError, issuedAtOf, SKEW_S, type VerifiedToken } from './verified-token.ts';
 
 /** For whom a projected token has to be made. */
 export const SERVICE_ACCOUNT_AUDIENCE = 'vestibule';
 
-const PREFIX = 'system:serviceaccount:';
 /** A namespace is a DNS label, a service account's name a DNS subdomain. */
-const SUBJECT =
-  /^system:serviceaccount:([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?):([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$/;
+const SUBJECT = new RegExp(
+  `^${SERVICE_ACCOUNT_PREFIX}([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?):([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$`,
+);
 
 /** Who in the cluster says that a token holds: its published keys, or the API server itself. */
 export interface ServiceAccountAuthority {
@@ -31,7 +31,7 @@ export class ServiceAccountVerifier {
 
   /** Whether a token claims to be one: it only chooses who checks. */
   recognizes({ sub }: JWTPayload): boolean {
-    return typeof sub === 'string' && sub.startsWith(PREFIX);
+    return typeof sub === 'string' && sub.startsWith(SERVICE_ACCOUNT_PREFIX);
   }
 
   /** `claims` are the token's, unverified. Rejects with InvalidTokenError, or with a 503 when the cluster cannot tell. */

@@ -96,13 +96,7 @@ const PROJECT_CHECKS: readonly Check<ObservedProject>[] = [
       reason: 'DuplicateProjectId',
       message: `its projectId is that of the older Project ${owner.name}`,
     },
-  ({ project }) =>
-    project?.spec.suspended === true
-      ? {
-          reason: 'Suspended',
-          message: 'spec.suspended is true: no session is opened, the live ones are ended',
-        }
-      : undefined,
+  ({ project }) => suspended(project),
   keyObstacle,
 ];
 
@@ -118,13 +112,7 @@ const CLIENT_CHECKS: readonly Check<ObservedClient>[] = [
     project === undefined
       ? { reason: 'ProjectNotFound', message: `no Project ${client?.projectName ?? ''} serves` }
       : undefined,
-  ({ client }) =>
-    client?.spec.suspended === true
-      ? {
-          reason: 'Suspended',
-          message: 'spec.suspended is true: no session is opened, the live ones are ended',
-        }
-      : undefined,
+  ({ client }) => suspended(client),
   ({ project, projectObstacle }) =>
     projectObstacle && {
       reason: 'ProjectNotReady',
@@ -166,6 +154,14 @@ function invalid(observed: {
       : 'its last good version serves';
   const baseUrl = problems.every(({ field }) => field === '/spec/provider/baseUrl');
   return { reason: baseUrl ? 'BaseUrlNotAllowed' : 'Invalid', message: `${told}; ${then}` };
+}
+
+function suspended(resource: Project | Client | undefined): Obstacle | undefined {
+  if (resource?.spec.suspended !== true) return undefined;
+  return {
+    reason: 'Suspended',
+    message: 'spec.suspended is true: no session is opened, the live ones are ended',
+  };
 }
 
 function keyObstacle({ project, key, keyProblem, missing, rejected }: ObservedProject): Obstacle | undefined {

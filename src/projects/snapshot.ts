@@ -40,11 +40,14 @@ export function serviceAccountKey(namespace: string, name: string): string {
   return JSON.stringify(['serviceAccount', namespace, name]);
 }
 
+/** A cluster's name for a service account is this, its namespace, a colon and its name. */
+export const SERVICE_ACCOUNT_PREFIX = 'system:serviceaccount:';
+
 /** What a client is called by who signs its tokens. */
 export function subjectOf({ clientId, spec: { serviceAccount } }: Client): string {
   return serviceAccount === undefined
     ? clientId
-    : `system:serviceaccount:${serviceAccount.namespace}:${serviceAccount.name}`;
+    : `${SERVICE_ACCOUNT_PREFIX}${serviceAccount.namespace}:${serviceAccount.name}`;
 }
 
 export function keyOfClient({ issuer, clientId, spec: { serviceAccount } }: Client): string {

@@ -35,6 +35,12 @@ export function toAuditRow(stored: StoredAuditRow): AuditRow {
   return { ...stored, seq: Number(stored.seq), time: stored.time.toISOString() };
 }
 
+/** As an export and every other place that keeps rows have it: one line, detail in RFC 8785 form. */
+export function auditLine({ detail, prev_hash: previous, hash, ...rest }: AuditRow): string {
+  const row = JSON.stringify(rest).slice(0, -1);
+  return `${row},"detail":${canonicalize(detail) ?? ''},"prev_hash":"${previous}","hash":"${hash}"}`;
+}
+
 /** SHA-256 of the previous hash and the RFC 8785 JSON of all that is not a hash. */
 export function auditHash({ hash: _hash, prev_hash: previous, ...rest }: AuditRow): string {
   return createHash('sha256')

@@ -6,6 +6,7 @@ import { checkTime, decodeCursor, encodeCursor, queryChecker } from '../http/que
 import { Describe } from '../openapi/describe.ts';
 import { AuditQuery, listAuditLogs } from './audit-api.ts';
 import { AuditQueries } from './audit-queries.ts';
+import { auditLine } from './audit-row.ts';
 
 const checkQuery = queryChecker(AuditQuery);
 
@@ -35,7 +36,7 @@ export class AuditController {
     if (format === 'json') return { logs, next_cursor: next };
     if (next !== null) reply.header('x-next-cursor', next);
     reply.type('application/x-ndjson; charset=utf-8');
-    return logs.map((row) => `${JSON.stringify(row)}\n`).join('');
+    return logs.map((row) => `${auditLine(row)}\n`).join('');
   }
 }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { AuditQueries } from '../audit/audit-queries.ts';
+import { auditLine } from '../audit/audit-row.ts';
 import { verifyChains } from '../audit/verify-chains.ts';
 import { loadSettings } from '../config/load-settings.ts';
 import { createDataSource } from '../database/data-source.ts';
@@ -32,7 +33,7 @@ export async function exportAudit(): Promise<void> {
   await withAudit(async (queries) => {
     for (const { chain } of await queries.heads()) {
       for await (const row of queries.rows(chain, EXPORT_BATCH)) {
-        if (!process.stdout.write(`${JSON.stringify(row)}\n`)) await once(process.stdout, 'drain');
+        if (!process.stdout.write(`${auditLine(row)}\n`)) await once(process.stdout, 'drain');
       }
     }
   });

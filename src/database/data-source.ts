@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { Initial1764000000000 } from './migrations/1764000000000-initial.ts';
 import { Batches1764600000000 } from './migrations/1764600000000-batches.ts';
 import { KeyRejections1764800000000 } from './migrations/1764800000000-key-rejections.ts';
+import { AuditCheckpoints1765000000000 } from './migrations/1765000000000-audit-checkpoints.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const STATEMENT_TIMEOUT_MS = 5_000;
@@ -66,4 +67,9 @@ export function createMigrationDataSource(url: string): DataSource {
   });
 }
 
-const MIGRATIONS = [Initial1764000000000, Batches1764600000000, KeyRejections1764800000000];
+const MIGRATIONS = [
+  Initial1764000000000,
+  Batches1764600000000,
+  KeyRejections1764800000000,
+  AuditCheckpoints1765000000000,
+];

@@ -9,6 +9,7 @@ const GRANTS: Record<string, string> = {
   idempotency: 'SELECT, INSERT, UPDATE, DELETE',
   audit_events: 'SELECT, INSERT',
   audit_heads: 'SELECT, INSERT, UPDATE',
+  audit_checkpoints: 'SELECT, INSERT',
   key_rejections: 'SELECT, INSERT, UPDATE, DELETE',
   schema_migrations: 'SELECT',
 };
@@ -45,11 +46,11 @@ export async function auditTamperingPower(dataSource: DataSource): Promise<strin
         OR (r.rolcreaterole AND current_setting('server_version_num')::integer < 160000) AS owner,
       has_table_privilege(c.oid, 'DELETE, TRUNCATE, TRIGGER') OR has_any_column_privilege(c.oid, 'UPDATE') AS privilege
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, pg_roles r
-    WHERE c.oid = 'audit_events'::regclass AND r.rolname = current_user`);
-  const power = rows[0];
-  if (power === undefined || power.superuser) return 'is a superuser';
-  if (power.owner) return 'owns the audit table or its schema, or could come to';
-  return power.privilege ? 'may update, delete or truncate audit rows' : undefined;
+    -- the second is not there before its migration
+    WHERE c.oid IN ('audit_events'::regclass, to_regclass('audit_checkpoints')) AND r.rolname = current_user`);
+  if (rows.length === 0 || rows.some(({ superuser }) => superuser)) return 'is a superuser';
+  if (rows.some(({ owner }) => owner)) return 'owns the audit table or its schema, or could come to';
+  return rows.some(({ privilege }) => privilege) ? 'may update, delete or truncate audit rows' : undefined;
 }
 
 /** What the connected role needs to serve and may not do, such as `INSERT on sessions`. */
@@ -66,12 +67,21 @@ export async function missingPrivileges(dataSource: DataSource): Promise<string[
   return rows.map(({ missing }) => missing);
 }
 
-/** Whether the trigger that refuses to change audit rows, whoever asks, is there and on. */
-export async function auditTriggerIsOn(dataSource: DataSource): Promise<boolean> {
-  const rows = await dataSource.query<unknown[]>(`
-    SELECT FROM pg_trigger WHERE tgrelid = 'audit_events'::regclass
-      AND tgname = 'audit_events_append_only' AND tgenabled IN ('O', 'A')`);
-  return rows.length > 0;
+const AUDIT_TRIGGERS = [
+  'audit_events_append_only',
+  'audit_events_pruned_only',
+  'audit_checkpoints_append_only',
+  'audit_checkpoints_pruned_only',
+];
+
+/** Which of the triggers that refuse to change audit rows, whoever asks, are not there or not on. */
+export async function missingAuditTriggers(dataSource: DataSource): Promise<string[]> {
+  const rows = await dataSource.query<{ tgname: string }[]>(
+    `SELECT tgname FROM pg_trigger WHERE tgrelid IN ('audit_events'::regclass, 'audit_checkpoints'::regclass)
+      AND tgname = ANY ($1) AND tgenabled IN ('O', 'A')`,
+    [AUDIT_TRIGGERS],
+  );
+  return AUDIT_TRIGGERS.filter((name) => !rows.some(({ tgname }) => tgname === name));
 }
 
 /** Whether the connected role could run migrations: it may make tables, and owns those that are there. */

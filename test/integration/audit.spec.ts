@@ -272,7 +272,7 @@ describe('the audit trail', () => {
     expect(brokenLinks(changed)).toEqual([`${rows[3]!.chain} ${rows[3]!.seq}`]);
   });
 
-  it('hashes any text as RFC 8785 writes it', async () => {
+  it('hashes any text as RFC 8785 writes it, and tells of it at once as an export does', async () => {
     const chain = `chn_${'9'.repeat(26)}`;
     const texts = [
       '\u0001\u0008\t\n\u000b\f\r\u001f"\\/\u007f\u0080\u009f\u00ad',
@@ -298,8 +298,15 @@ describe('the audit trail', () => {
     }));
     const client = new pg.Client({ connectionString: stack.database.servingUrl });
     await client.connect();
-    await client.query('SELECT audit_append($1, $2)', [chain, JSON.stringify(events)]);
+    const [answer] = (
+      await client.query<{ lines: string[] }>('SELECT audit_append($1, $2, true) AS lines', [
+        chain,
+        JSON.stringify(events),
+      ])
+    ).rows;
     await client.end();
+    const exported = (await program(['audit', 'export'])).stdout.split('\n');
+    expect(answer?.lines).toEqual(exported.filter((line) => line.startsWith(`{"chain":"${chain}"`)));
     const rows = (await all()).filter((row) => row.chain === chain);
     expect(rows.map(({ actor }) => actor).reverse()).toEqual(texts);
     expect(brokenLinks(rows)).toEqual([]);
@@ -337,6 +344,9 @@ describe('the audit trail', () => {
       'TRUNCATE audit_events CASCADE',
       `INSERT INTO audit_events SELECT * FROM audit_events LIMIT 1
         ON CONFLICT (chain, seq) DO UPDATE SET actor = 'x'`,
+      `UPDATE audit_checkpoints SET signature = 'x'`,
+      'DELETE FROM audit_checkpoints',
+      'TRUNCATE audit_checkpoints',
     ];
 
     it.each(statements)('by the serving role, nor by the owner: %s', async (statement) => {

@@ -368,11 +368,18 @@ describe('vestibule doctor', () => {
         /lacks INSERT on sessions$/,
       ],
       [
+        'may take back checkpoints',
+        `GRANT DELETE ON audit_checkpoints TO ${SERVING}`,
+        `REVOKE DELETE ON audit_checkpoints FROM ${SERVING}`,
+        'warning',
+        /may update, delete or truncate audit rows/,
+      ],
+      [
         'is no longer held back by the trigger',
         'ALTER TABLE audit_events DISABLE TRIGGER audit_events_append_only',
         'ALTER TABLE audit_events ENABLE TRIGGER audit_events_append_only',
         'error',
-        /trigger .* is gone or off/,
+        /triggers .* are gone or off: audit_events_append_only$/,
       ],
     ])('tells that the serving role %s', async (_what, breaking, mending, status, message) => {
       await stack.database.query(breaking);

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { createMigrationDataSource } from '../../src/database/data-source.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { undoMigrations } from '../support/undo-migrations.ts';
 
 const LIMIT = { requests: 100, seconds: 3_600 };
 const hashOf = (name: string): string => createHash('sha256').update(name).digest('hex').slice(0, 32);
@@ -154,10 +154,7 @@ describe('a batch of reservations', () => {
   });
 
   it('is migrated to while the version before works, and the count comes right', async () => {
-    const owner = createMigrationDataSource(database.ownerUrl);
-    await owner.initialize();
-    await owner.undoLastMigration();
-    await owner.destroy();
+    await undoMigrations(database.ownerUrl, 'Batches1764600000000');
     const pool = new pg.Pool({ connectionString: database.ownerUrl, max: 4 });
     const failures: string[] = [];
     let migrated = false;

@@ -1,7 +1,7 @@
 import { migrate } from '../../src/database/migrate.ts';
-import { createMigrationDataSource } from '../../src/database/data-source.ts';
 import { PROJECT, type Stack, startStack } from '../support/stack.ts';
 import { slotsTaken } from '../support/session-records.ts';
+import { undoMigrations } from '../support/undo-migrations.ts';
 import { until } from '../support/until.ts';
 
 const CAP = 3;
@@ -80,18 +80,11 @@ describe('the count of a project’s slots', () => {
     for (let opened = 0; opened < CAP; opened += 1) await open();
     const live = await slotsTaken(stack.database);
     expect(live).toBe(CAP);
-    const owner = createMigrationDataSource(stack.database.ownerUrl);
-    await owner.initialize();
-    await owner.undoLastMigration();
-    await owner.undoLastMigration();
-    await owner.destroy();
+    const undone = await undoMigrations(stack.database.ownerUrl, 'Batches1764600000000');
     const tables = await stack.database.query("SELECT FROM pg_class WHERE relname = 'project_slots'");
     expect(tables).toEqual([]);
     const { ownerUrl, servingUrl } = stack.database;
-    expect(await migrate({ migrationUrl: ownerUrl, servingUrl })).toEqual([
-      'Batches1764600000000',
-      'KeyRejections1764800000000',
-    ]);
+    expect(await migrate({ migrationUrl: ownerUrl, servingUrl })).toEqual(undone);
     expect(await counted()).toBe(live);
     expect((await open()).status).toBe(429);
   });

@@ -47,7 +47,7 @@ export class Batches1764600000000 implements MigrationInterface {
  * steps name the keys that they look up (`= ANY`) and ask for nothing that another index offers: `ended_at IS NULL`
  * where they have ids, and not the state, which means the same and has an index of all live sessions.
  */
-const BY_KEY = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_mergejoin = off
+export const BY_KEY = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_mergejoin = off
   SET enable_material = off`;
 
 /** Lapsed leases that one reservation ends, by which the work of a statement is bounded. */
@@ -122,17 +122,7 @@ const INDEXES = `
     ('vault_key_loaded', 'session_created', 'session_released', 'session_expired');
 `;
 
-const AUDIT = `
-  -- As what it calls: a function that promises more than that is called for each value instead of becoming a part of
-  -- the statement, which cost more than all the rest of an audit row.
-  ALTER FUNCTION json_text(text) STABLE;
-
-  -- An event as it is written; detail is RFC 8785 text of an object.
-  CREATE TYPE audit_entry AS (
-    event text, outcome text, actor text, actor_kind text, ip text, request_id text, trace_id text,
-    project_hash text, session_id text, detail text
-  );
-
+export const BATCHES_APPEND_ENTRIES = `
   -- Appends entries, in order, to a chain. Only the chain's own writer appends to it, so its head is not contended.
   -- Keys are written in RFC 8785 order.
   CREATE FUNCTION append_entries(p_chain text, p_entries audit_entry[]) RETURNS void LANGUAGE plpgsql ${BY_KEY} AS $$
@@ -179,7 +169,20 @@ const AUDIT = `
     UPDATE audit_heads SET seq = v_seq + cardinality(v_texts), hash = v_hashes[cardinality(v_texts)], at = v_time
       WHERE chain = p_chain;
   END $$;
+`;
 
+const AUDIT = `
+  -- As what it calls: a function that promises more than that is called for each value instead of becoming a part of
+  -- the statement, which cost more than all the rest of an audit row.
+  ALTER FUNCTION json_text(text) STABLE;
+
+  -- An event as it is written; detail is RFC 8785 text of an object.
+  CREATE TYPE audit_entry AS (
+    event text, outcome text, actor text, actor_kind text, ip text, request_id text, trace_id text,
+    project_hash text, session_id text, detail text
+  );
+
+${BATCHES_APPEND_ENTRIES}
   CREATE OR REPLACE FUNCTION audit_append(p_chain text, p_events jsonb) RETURNS void LANGUAGE plpgsql AS $$
   BEGIN
     PERFORM append_entries(p_chain,

@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/load-settings.ts';
-import { auditTamperingPower, auditTriggerIsOn, missingPrivileges } from '../../database/serving-role.ts';
+import { auditTamperingPower, missingAuditTriggers, missingPrivileges } from '../../database/serving-role.ts';
 import type { Connected, Connection } from '../connection.ts';
 import { type Found, failure, ok, warning } from '../finding.ts';
 
@@ -30,12 +30,13 @@ async function tampering(dataSource: Connected['dataSource'], { production }: Se
 }
 
 async function trigger(dataSource: Connected['dataSource']): Promise<Found[]> {
-  return (await auditTriggerIsOn(dataSource))
+  const missing = await missingAuditTriggers(dataSource);
+  return missing.length === 0
     ? []
     : [
         failure(
-          'the trigger that refuses to change audit rows is gone or off',
-          'find out who did it; then ALTER TABLE audit_events ENABLE TRIGGER audit_events_append_only, or restore it',
+          `triggers that refuse to change audit rows are gone or off: ${missing.join(', ')}`,
+          'find out who did it; then ALTER TABLE … ENABLE TRIGGER, or restore them',
         ),
       ];
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { AppModule } from './app.module.ts';
 import { type Backend, openBackend } from './backend.ts';
 import { RejectionSampler } from './audit/rejection-sampler.ts';
+import { AuditSink } from './audit/sinks/audit-sink.ts';
 import type { Clock } from './common/clock.ts';
 import { within } from './common/within.ts';
 import type { Settings } from './config/load-settings.ts';
@@ -44,6 +45,8 @@ export interface Service {
   opsUrl: string;
   routes: RouteTable;
   stop(): Promise<void>;
+  /** Whether a call to the system does not return, for which the end of a process waits for ever. */
+  hangs(): boolean;
 }
 
 /** Builds the service and starts its parts in the order in which they need each other; stops them in reverse. */
@@ -75,6 +78,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       void forgetRemoved(parts.metrics, now, before);
     });
     await link.start();
+    parts.sink.start();
+    parts.readiness.require(() => parts.sink.problem());
     parts.rejections.start();
     parts.suspension.start();
     parts.sweeper.start();
@@ -98,6 +103,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         await within(DRAIN_TIMEOUT_MS, app.close());
         await stopParts(parts, { backend, link, database });
       },
+      hangs: () => parts.sink.hangs(),
     };
   } catch (error) {
     await app.close().catch(() => undefined);
@@ -109,6 +115,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 /** What of the built application has to be started and stopped. */
 class Parts {
   readonly registry: ProjectRegistry;
+  readonly sink: AuditSink;
   readonly rejections: RejectionSampler;
   readonly suspension: Suspension;
   readonly sweeper: Sweeper;
@@ -121,6 +128,7 @@ class Parts {
   constructor(app: NestFastifyApplication, backend: Backend) {
     const get = <T>(token: abstract new (...args: never[]) => T): T => app.get<T>(token, { strict: false });
     this.registry = get(ProjectRegistry);
+    this.sink = get(AuditSink);
     this.rejections = get(RejectionSampler);
     this.suspension = get(Suspension);
     this.sweeper = get(Sweeper);
@@ -141,6 +149,7 @@ async function stopParts(
   parts.sweeper.stop();
   parts.suspension.stop();
   await parts.rejections.stop();
+  await parts.sink.stop();
   parts.registry.stop();
   backend.vault.stop();
   backend.manifests.stop();

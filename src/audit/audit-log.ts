@@ -3,8 +3,9 @@ import { Batcher } from '../common/batcher.ts';
 import { newChainId } from '../common/ids.ts';
 import type { Database } from '../database/database.ts';
 import type { AuditEntry, AuditEventName } from './audit-event.ts';
+import type { AuditSink } from './sinks/audit-sink.ts';
 
-const APPEND = { name: 'audit_append', text: 'SELECT audit_append($1, $2)' };
+const APPEND = { name: 'audit_append_echo', text: 'SELECT audit_append($1, $2, $3) AS lines' };
 const MAX_BATCH = 200;
 const MAX_UNANSWERED = 2_000;
 
@@ -15,23 +16,25 @@ export type Appended = (events: AuditEventName[], seconds: number) => void;
 export class AuditLog {
   readonly #batcher: Batcher<AuditEntry, undefined>;
 
-  constructor(database: Database, clock: Clock, onAppended: Appended) {
+  constructor(database: Database, sink: AuditSink, clock: Clock, onAppended: Appended) {
     const chain = newChainId(clock.now());
     this.#batcher = new Batcher(
       async (entries) => {
         const started = clock.monotonic();
-        await database.query(APPEND, [chain, JSON.stringify(entries)]);
+        const values = [chain, JSON.stringify(entries), sink.enabled];
+        const [row] = await database.query<{ lines: string[] }>(APPEND, values);
         onAppended(
           entries.map(({ event }) => event),
           (clock.monotonic() - started) / 1000,
         );
+        await sink.write(row?.lines ?? []);
         return entries.map(() => undefined);
       },
       { maxBatch: MAX_BATCH, maxUnanswered: MAX_UNANSWERED },
     );
   }
 
-  /** Resolves once the event is committed; rejects with a 503, and then what it records must not happen. */
+  /** Resolves once the event is durable; rejects with a 503, and then what it records must not happen. */
   async append(entry: AuditEntry): Promise<void> {
     await this.#batcher.submit(entry);
   }

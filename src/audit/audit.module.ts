@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { Clock } from '../common/clock.ts';
 import { provide } from '../common/provide.ts';
+import { Settings } from '../config/load-settings.ts';
 import { Database } from '../database/database.ts';
 import { Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -9,17 +10,20 @@ import { AuditController } from './audit.controller.ts';
 import { AuditLog } from './audit-log.ts';
 import { AuditQueries } from './audit-queries.ts';
 import { RejectionSampler } from './rejection-sampler.ts';
+import { AuditSink } from './sinks/audit-sink.ts';
+import { openSink } from './sinks/open-sink.ts';
 
 @Module({
   imports: [MetricsModule],
   controllers: [AuditController],
   providers: [
     provide(AuditQueries, [Database], (database) => new AuditQueries(database)),
+    provide(AuditSink, [Settings, Metrics, Clock, Log], openSink),
     provide(
       AuditLog,
-      [Database, Clock, Metrics],
-      (database, clock, metrics) =>
-        new AuditLog(database, clock, (events, seconds) => {
+      [Database, AuditSink, Clock, Metrics],
+      (database, sink, clock, metrics) =>
+        new AuditLog(database, sink, clock, (events, seconds) => {
           metrics.audited(events, seconds);
         }),
     ),
@@ -29,6 +33,6 @@ import { RejectionSampler } from './rejection-sampler.ts';
       (auditLog, clock, log) => new RejectionSampler(auditLog, clock, log),
     ),
   ],
-  exports: [AuditLog, RejectionSampler],
+  exports: [AuditLog, AuditSink, RejectionSampler],
 })
 export class AuditModule {}

@@ -82,18 +82,31 @@ export async function serveCommand(): Promise<void> {
   process.stdout.write(`serving ${service.url}, admin key ${generatedAdminKey.reveal()}\n`);
 }
 
-function closeOnSignals(starting: Promise<unknown>, close: () => Promise<void>): void {
+function closeOnSignals(starting: Promise<Serving>, close: () => Promise<void>): void {
   let stopping = false;
+  let service: Service | undefined;
+  const end = (code?: number): void => {
+    // An exit waits for the threads that read and write files.
+    if (service?.hangs() === true) process.kill(process.pid, 'SIGKILL');
+    process.exit(code);
+  };
   const onSignal = (): void => {
     if (stopping) return;
     stopping = true;
-    setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+    setTimeout(end, STOP_TIMEOUT_MS, 1).unref();
     starting
+      .then((serving) => {
+        service = serving.service;
+      })
       .catch(() => undefined)
       .then(close)
       .then(
-        () => process.exit(),
-        () => process.exit(1),
+        () => {
+          end();
+        },
+        () => {
+          end(1);
+        },
       );
   };
   process.on('SIGINT', onSignal);

@@ -129,6 +129,12 @@ describe('the settings', () => {
     expect(others).toEqual([]);
   });
 
+  it('refuse to require an audit file that has no name', () => {
+    const required = { VESTIBULE_AUDIT_FILE_REQUIRED: 'on' };
+    expect(problemsOf({ ...required, VESTIBULE_AUDIT_FILE: 'audit.jsonl' })).toEqual([]);
+    expect(problemsOf(required)).toEqual([expect.stringMatching(/^VESTIBULE_AUDIT_FILE_REQUIRED /)]);
+  });
+
   it('take several secrets and addresses, comma separated', () => {
     const [first, second] = [aSecret(), aSecret()];
     const { adminKeys, jwtSecrets, providerUrls, hosts } = loadSettings({

@@ -58,10 +58,18 @@ export function loadSettings(environment: Environment, command: 'serve' | 'other
   return derived(values as unknown as DeclaredSettings);
 }
 
-function contradictions({ tokenReview, vault }: Partial<DeclaredSettings>): string[] {
-  return tokenReview === 'on' && vault === 'directory'
-    ? ['VESTIBULE_TOKEN_REVIEW can be on only where VESTIBULE_VAULT is kubernetes: it asks the cluster']
-    : [];
+function contradictions(values: Partial<DeclaredSettings>): string[] {
+  const { tokenReview, vault, auditFile, auditFileRequired } = values;
+  const problems: string[] = [];
+  if (tokenReview === 'on' && vault === 'directory') {
+    problems.push(
+      'VESTIBULE_TOKEN_REVIEW can be on only where VESTIBULE_VAULT is kubernetes: it asks the cluster',
+    );
+  }
+  if (auditFileRequired === 'on' && auditFile === undefined) {
+    problems.push('VESTIBULE_AUDIT_FILE_REQUIRED is on without VESTIBULE_AUDIT_FILE: name the file');
+  }
+  return problems;
 }
 
 function derived(settings: DeclaredSettings): Settings {

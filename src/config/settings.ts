@@ -211,6 +211,18 @@ export const declarations = {
     default: '[]',
     parse: issuers,
   }),
+  auditFile: optional({
+    env: 'VESTIBULE_AUDIT_FILE',
+    doc: 'A file that audit rows are also appended to, as JSON lines, each synced to the disk. Each process should have its own.',
+    defaultDoc: 'none',
+    parse: (text) => text,
+  }),
+  auditFileRequired: required({
+    env: 'VESTIBULE_AUDIT_FILE_REQUIRED',
+    doc: '`on`: a row is in that file before its key is used or its session answered; while the file does not take rows, sessions get 503 and the process is not ready. `off`: the file is written as well as it goes.',
+    default: 'off',
+    parse: oneOf('on', 'off'),
+  }),
   addressLimit: required({
     env: 'VESTIBULE_ADDRESS_LIMIT',
     doc: 'Requests per seconds from one address (IPv6: its /64), in this process’s memory, before authentication; `off`.',

@@ -5,6 +5,7 @@
 export class Readiness {
   #started = false;
   #draining = false;
+  readonly #requirements: (() => string | undefined)[] = [];
 
   markStarted(): void {
     this.#started = true;
@@ -14,9 +15,15 @@ export class Readiness {
     this.#draining = true;
   }
 
+  /** Something of this process alone that must work, and may stop to; it tells what is wrong. */
+  require(requirement: () => string | undefined): void {
+    this.#requirements.push(requirement);
+  }
+
   /** Why not; undefined when ready. */
   problem(): string | undefined {
     if (this.#draining) return 'draining';
-    return this.#started ? undefined : 'starting';
+    if (!this.#started) return 'starting';
+    return this.#requirements.map((problem) => problem()).find((problem) => problem !== undefined);
   }
 }

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { AuditLog } from '../../src/audit/audit-log.ts';
 import { RejectionSampler } from '../../src/audit/rejection-sampler.ts';
+import { NoSink } from '../../src/audit/sinks/audit-sink.ts';
 import { Clock } from '../../src/common/clock.ts';
 import { createDataSource } from '../../src/database/data-source.ts';
 import { Database } from '../../src/database/database.ts';
@@ -46,7 +47,7 @@ describe('sampling of refusals', () => {
     await database.connect();
     clock = new TestClock();
     sampler = new RejectionSampler(
-      new AuditLog(database, clock, () => undefined),
+      new AuditLog(database, new NoSink(), clock, () => undefined),
       clock,
       pino({ level: 'silent' }),
     );

@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { AddressInfo } from 'node:net';
 import { AppModule } from './app.module.ts';
 import { type Backend, openBackend } from './backend.ts';
+import { Checkpointer } from './audit/checkpointer.ts';
 import { RejectionSampler } from './audit/rejection-sampler.ts';
 import { AuditSink } from './audit/sinks/audit-sink.ts';
 import type { Clock } from './common/clock.ts';
@@ -79,6 +80,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     });
     await link.start();
     parts.sink.start();
+    parts.checkpointer.start();
     parts.readiness.require(() => parts.sink.problem());
     parts.rejections.start();
     parts.suspension.start();
@@ -116,6 +118,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 class Parts {
   readonly registry: ProjectRegistry;
   readonly sink: AuditSink;
+  readonly checkpointer: Checkpointer;
   readonly rejections: RejectionSampler;
   readonly suspension: Suspension;
   readonly sweeper: Sweeper;
@@ -129,6 +132,7 @@ class Parts {
     const get = <T>(token: abstract new (...args: never[]) => T): T => app.get<T>(token, { strict: false });
     this.registry = get(ProjectRegistry);
     this.sink = get(AuditSink);
+    this.checkpointer = get(Checkpointer);
     this.rejections = get(RejectionSampler);
     this.suspension = get(Suspension);
     this.sweeper = get(Sweeper);
@@ -149,6 +153,7 @@ async function stopParts(
   parts.sweeper.stop();
   parts.suspension.stop();
   await parts.rejections.stop();
+  await parts.checkpointer.stop();
   await parts.sink.stop();
   parts.registry.stop();
   backend.vault.stop();

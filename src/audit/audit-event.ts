@@ -15,7 +15,8 @@ export interface AuditDetails {
   admin_rejected: { reason: string; count: number };
   config_changed:
     | { change: 'created' | 'suspended' | 'resumed'; resource: 'project' }
-    | { change: 'token'; client: string };
+    | { change: 'token'; client: string }
+    | { change: 'pruned'; resource: 'audit'; before: string; rows: number };
 }
 
 export type AuditEventName = keyof AuditDetails;

@@ -1,8 +1,8 @@
 import type { Clock } from '../common/clock.ts';
 import { Batcher } from '../common/batcher.ts';
-import { newChainId } from '../common/ids.ts';
 import type { Database } from '../database/database.ts';
 import type { AuditEntry, AuditEventName } from './audit-event.ts';
+import type { Chains } from './chains.ts';
 import type { AuditSink } from './sinks/audit-sink.ts';
 
 const APPEND = { name: 'audit_append_echo', text: 'SELECT audit_append($1, $2, $3) AS lines' };
@@ -16,8 +16,13 @@ export type Appended = (events: AuditEventName[], seconds: number) => void;
 export class AuditLog {
   readonly #batcher: Batcher<AuditEntry, undefined>;
 
-  constructor(database: Database, sink: AuditSink, clock: Clock, onAppended: Appended) {
-    const chain = newChainId(clock.now());
+  constructor(
+    database: Database,
+    { chains, sink }: { chains: Chains; sink: AuditSink },
+    clock: Clock,
+    onAppended: Appended,
+  ) {
+    const chain = chains.open();
     this.#batcher = new Batcher(
       async (entries) => {
         const started = clock.monotonic();

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 
 /** A row as the API, the export and the hash know it. */
@@ -29,8 +28,6 @@ export interface StoredAuditRow extends Omit<AuditRow, 'seq' | 'time'> {
 export const AUDIT_COLUMNS =
   'chain, seq, time, event, project_hash, actor, actor_kind, ip, request_id, trace_id, outcome, session_id, detail, prev_hash, hash';
 
-export const FIRST_PREV_HASH = '0'.repeat(64);
-
 export function toAuditRow(stored: StoredAuditRow): AuditRow {
   return { ...stored, seq: Number(stored.seq), time: stored.time.toISOString() };
 }
@@ -39,11 +36,4 @@ export function toAuditRow(stored: StoredAuditRow): AuditRow {
 export function auditLine({ detail, prev_hash: previous, hash, ...rest }: AuditRow): string {
   const row = JSON.stringify(rest).slice(0, -1);
   return `${row},"detail":${canonicalize(detail) ?? ''},"prev_hash":"${previous}","hash":"${hash}"}`;
-}
-
-/** SHA-256 of the previous hash and the RFC 8785 JSON of all that is not a hash. */
-export function auditHash({ hash: _hash, prev_hash: previous, ...rest }: AuditRow): string {
-  return createHash('sha256')
-    .update(`${previous}${canonicalize(rest) ?? ''}`, 'utf8')
-    .digest('hex');
 }

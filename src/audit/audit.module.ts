@@ -9,8 +9,11 @@ import { MetricsModule } from '../telemetry/metrics.module.ts';
 import { AuditController } from './audit.controller.ts';
 import { AuditLog } from './audit-log.ts';
 import { AuditQueries } from './audit-queries.ts';
+import { Chains } from './chains.ts';
+import { Checkpointer } from './checkpointer.ts';
 import { RejectionSampler } from './rejection-sampler.ts';
 import { AuditSink } from './sinks/audit-sink.ts';
+import { HeadSigner } from './signing-keys.ts';
 import { openSink } from './sinks/open-sink.ts';
 
 @Module({
@@ -18,12 +21,19 @@ import { openSink } from './sinks/open-sink.ts';
   controllers: [AuditController],
   providers: [
     provide(AuditQueries, [Database], (database) => new AuditQueries(database)),
+    provide(Chains, [Clock], (clock) => new Chains(clock)),
+    provide(
+      Checkpointer,
+      [Database, Chains, Settings, Clock, Log],
+      (database, chains, { auditSigningKeys: keys }, clock, log) =>
+        new Checkpointer(database, chains, keys && new HeadSigner(keys), clock, log),
+    ),
     provide(AuditSink, [Settings, Metrics, Clock, Log], openSink),
     provide(
       AuditLog,
-      [Database, AuditSink, Clock, Metrics],
-      (database, sink, clock, metrics) =>
-        new AuditLog(database, sink, clock, (events, seconds) => {
+      [Database, Chains, AuditSink, Clock, Metrics],
+      (database, chains, sink, clock, metrics) =>
+        new AuditLog(database, { chains, sink }, clock, (events, seconds) => {
           metrics.audited(events, seconds);
         }),
     ),
@@ -33,6 +43,6 @@ import { openSink } from './sinks/open-sink.ts';
       (auditLog, clock, log) => new RejectionSampler(auditLog, clock, log),
     ),
   ],
-  exports: [AuditLog, AuditSink, RejectionSampler],
+  exports: [AuditLog, AuditSink, Chains, Checkpointer, RejectionSampler],
 })
 export class AuditModule {}

@@ -1,13 +1,8 @@
-import type { AuditQueries, ChainHead } from './audit-queries.ts';
-import { auditHash, FIRST_PREV_HASH } from './audit-row.ts';
-
-const BATCH = 1_000;
-
-export interface Tampered {
-  chain: string;
-  seq: number;
-  reason: string;
-}
+import { Anchors, type Beginnings, KeyMissingError, readBeginnings } from './anchors.ts';
+import type { AuditQueries } from './audit-queries.ts';
+import type { ChainHead, SignedHead } from './signed-head.ts';
+import { NO_KEYS, type VerifyingKeys } from './signing-keys.ts';
+import { type OnVerified, type Tampered, verifyChain } from './verify-chain.ts';
 
 export interface Verified {
   chains: number;
@@ -15,45 +10,72 @@ export interface Verified {
   tampered: Tampered | undefined;
   /** False when it was told to stop before the last row. */
   complete: boolean;
+  /** Signed heads whose key is not known. */
+  unknown: number;
 }
 
-/** Recomputes every hash of every chain, up to the first that does not hold, or until it is told to stop. */
-export async function verifyChains(queries: AuditQueries, stop?: AbortSignal): Promise<Verified> {
-  const result: Verified = { chains: 0, rows: 0, tampered: undefined, complete: true };
-  const [orphan] = await queries.orphans();
-  if (orphan !== undefined) {
-    return { ...result, tampered: { chain: orphan, seq: 1, reason: 'the chain has rows and no head' } };
-  }
-  for (const head of await queries.heads()) {
+export interface VerifyOptions {
+  keys?: VerifyingKeys;
+  stop?: AbortSignal;
+  /** Signed heads that were kept elsewhere, some at a time. */
+  anchors?: AsyncIterable<SignedHead[]>;
+  onVerified?: OnVerified;
+}
+
+/**
+ * Recomputes every hash of every chain, up to the first that does not hold, or until it is told to stop; then looks
+ * whether signed heads still fit.
+ */
+export async function verifyChains(queries: AuditQueries, options: VerifyOptions = {}): Promise<Verified> {
+  const { keys = NO_KEYS, stop, anchors } = options;
+  const result: Verified = { chains: 0, rows: 0, tampered: undefined, complete: true, unknown: 0 };
+  const { beginnings, tampered, needsKey } = await readBeginnings(queries, keys);
+  if (tampered !== undefined) return { ...result, tampered };
+  const heads = await queries.heads();
+  for (const head of heads) {
     result.chains += 1;
-    const { rows, tampered } = await verifyChain(queries, head, stop);
-    result.rows += rows;
-    if (tampered !== undefined) return { ...result, tampered };
+    const pruned = beginnings.get(head.chain);
+    const { onVerified } = options;
+    const verified = await verifyChain(queries, head, { pruned, stop, onVerified });
+    result.rows += verified.rows;
+    if (verified.tampered !== undefined) return { ...result, tampered: verified.tampered };
     if (stop?.aborted === true) return { ...result, complete: false };
   }
-  return result;
+  const checked = new Anchors(queries, keys, beginnings);
+  result.tampered =
+    (await withoutHead(queries, heads, beginnings)) ??
+    (await checked.ofDatabase(stop)) ??
+    (await checkAll(checked, anchors));
+  if (result.tampered === undefined && needsKey !== undefined) throw new KeyMissingError(needsKey);
+  return { ...result, unknown: checked.unknown, complete: stop?.aborted !== true };
 }
 
-/** Rows that a running writer appends after the head was read are verified with the rest. */
-async function verifyChain(
+/** A writer makes a chain's head with its first row, and a pruning leaves it. */
+async function withoutHead(
   queries: AuditQueries,
-  head: ChainHead,
-  stop: AbortSignal | undefined,
-): Promise<{ rows: number; tampered?: Tampered }> {
-  let previous = FIRST_PREV_HASH;
-  let seq = 0;
-  const tampered = (reason: string): { rows: number; tampered: Tampered } => ({
-    rows: seq,
-    tampered: { chain: head.chain, seq: seq + 1, reason },
-  });
-  for await (const row of queries.rows(head.chain, BATCH)) {
-    if (stop?.aborted === true) return { rows: seq };
-    if (row.seq !== seq + 1) return tampered('a row is missing');
-    if (row.prev_hash !== previous) return tampered('prev_hash is not the hash of the row before');
-    if (auditHash(row) !== row.hash) return tampered('the row does not have its hash');
-    seq = row.seq;
-    previous = row.hash;
-    if (seq === head.seq && previous !== head.hash) return tampered('the head has another hash');
+  heads: ChainHead[],
+  beginnings: Beginnings,
+): Promise<Tampered | undefined> {
+  const orphan = await queries.orphan();
+  if (orphan !== undefined) {
+    return { ...orphan, reason: 'the chain has rows and no head' };
   }
-  return seq < head.seq ? tampered('rows are missing at the end') : { rows: seq };
+  const chains = new Set(heads.map(({ chain }) => chain));
+  for (const { chain, seq } of beginnings.values()) {
+    if (!chains.has(chain)) return { chain, seq, reason: 'the chain has no head' };
+  }
+  return undefined;
+}
+
+async function checkAll(
+  checked: Anchors,
+  anchors: AsyncIterable<SignedHead[]> | undefined,
+): Promise<Tampered | undefined> {
+  for await (const heads of anchors ?? []) {
+    const before = checked.unknown;
+    const tampered = await checked.check(heads);
+    if (tampered !== undefined) return tampered;
+    if (checked.unknown > before) throw new KeyMissingError(checked.unknownKey ?? '');
+  }
+  return undefined;
 }

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { VERSION } from '../common/version.ts';
 import { SettingsError } from '../config/load-settings.ts';
+import { addAuditCommands } from './audit-commands.ts';
 import { restartWithinBounds } from './heap.ts';
 
 const USAGE_EXIT_CODE = 2;
@@ -41,15 +42,7 @@ export async function run(argv: string[]): Promise<void> {
     .description('look for what keeps the service from working, and say what to do; changes nothing')
     .option('--json', 'print the findings as JSON', false)
     .action(async ({ json }: { json: boolean }) => (await import('./doctor.ts')).doctorCommand(json));
-  const audit = program.command('audit').description('prove and export the audit trail');
-  audit
-    .command('verify')
-    .description('recompute every chain; exits 0 intact, 1 tampered, 2 could not be done')
-    .action(async () => (await import('./audit.ts')).verifyAudit());
-  audit
-    .command('export')
-    .description('write every row as JSON lines, chain by chain')
-    .action(async () => (await import('./audit.ts')).exportAudit());
+  addAuditCommands(program);
   try {
     await program.parseAsync(argv);
   } catch (error) {

@@ -1,3 +1,4 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import Type from 'typebox';
 import { checker } from '../common/schema.ts';
@@ -6,6 +7,8 @@ import { withoutTrailingSlash } from '../common/url.ts';
 import { integer, list, oneOf, optional, required, type Setting, SettingProblem, url } from './setting.ts';
 
 export const MIN_SECRET_LENGTH = 32;
+
+export const PEM = /-----BEGIN [A-Z ]+-----[^-]+-----END [A-Z ]+-----/g;
 
 const ASYMMETRIC_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
 
@@ -55,6 +58,19 @@ function secrets(text: string): SecretString[] {
   const found = list(secret)(text);
   if (found.length === 0) throw new SettingProblem('must not be empty');
   return found;
+}
+
+/** One key or more; the first has to be one that can sign. Which ones they are is not told. */
+function signingKeys(text: string): SecretString {
+  const problem = new SettingProblem('must be Ed25519 keys in PEM form, the first of them private (PKCS#8)');
+  try {
+    const [first = '', ...others] = text.match(PEM) ?? [];
+    const keys = [createPrivateKey(first), ...others.map((pem) => createPublicKey(pem))];
+    if (keys.some(({ asymmetricKeyType }) => asymmetricKeyType !== 'ed25519')) throw problem;
+  } catch {
+    throw problem;
+  }
+  return new SecretString(text);
 }
 
 function dnsLabel(text: string): string {
@@ -222,6 +238,13 @@ export const declarations = {
     doc: '`on`: a row is in that file before its key is used or its session answered; while the file does not take rows, sessions get 503 and the process is not ready. `off`: the file is written as well as it goes.',
     default: 'off',
     parse: oneOf('on', 'off'),
+  }),
+  auditSigningKeys: optional({
+    env: 'VESTIBULE_AUDIT_SIGNING_KEY',
+    doc: 'Ed25519 private key (PKCS#8 PEM) that signs heads of the audit, the same for all replicas; further keys in it, also public ones, verify what older ones signed.',
+    defaultDoc: 'generated outside production; without one heads are not signed and nothing can be pruned',
+    secret: true,
+    parse: signingKeys,
   }),
   addressLimit: required({
     env: 'VESTIBULE_ADDRESS_LIMIT',

@@ -106,7 +106,7 @@ function checksOf(scene: Scene | undefined): Check[] {
     check('serving-role', ({ connection, settings }) => checkServingRole(connection, settings)),
     check('migration-role', ({ settings }) => checkMigrationRole(settings)),
     check('clock', ({ connection, clock }) => checkClock(connection, clock)),
-    check('audit', ({ connection }) => checkAudit(connection), AUDIT_TIMEOUT_MS),
+    check('audit', ({ connection, settings }) => checkAudit(connection, settings), AUDIT_TIMEOUT_MS),
     check(
       'providers',
       async ({ configuration, clock }) => checkProviders(await configuration(), clock),

@@ -1,8 +1,8 @@
 import type { AuditEntry, AuditEventName } from '../audit/audit-event.ts';
 import type { Appended } from '../audit/audit-log.ts';
+import type { Chains } from '../audit/chains.ts';
 import { Batcher } from '../common/batcher.ts';
 import type { Clock } from '../common/clock.ts';
-import { newChainId } from '../common/ids.ts';
 import type { Database, Statement } from '../database/database.ts';
 
 /** A fixed window that a request counts in; the last of several is the one that answers report. */
@@ -107,12 +107,11 @@ export class SessionStore {
   readonly #ends: Batcher<End, boolean>;
   readonly #unanswered = new Map<string, End>();
 
-  constructor(database: Database, clock: Clock, onAudited: Appended) {
+  constructor(database: Database, chains: Chains, clock: Clock, onAudited: Appended) {
     this.#database = database;
     this.#clock = clock;
     this.#onAudited = onAudited;
-    const now = clock.now();
-    const [reserving, activating, ending] = [newChainId(now), newChainId(now), newChainId(now)];
+    const [reserving, activating, ending] = [chains.open(), chains.open(), chains.open()];
     const limits = { maxBatch: MAX_BATCH, maxUnanswered: MAX_UNANSWERED };
     // What confirms or frees a reservation is never turned away before a reservation is.
     const roomy = { maxBatch: MAX_BATCH, maxUnanswered: 4 * MAX_UNANSWERED };

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module.ts';
+import { Chains } from '../audit/chains.ts';
 import { RejectionSampler } from '../audit/rejection-sampler.ts';
 import { Clock } from '../common/clock.ts';
 import { provide } from '../common/provide.ts';
@@ -31,9 +32,9 @@ import { TurnController } from './turn.controller.ts';
   providers: [
     provide(
       SessionStore,
-      [Database, Clock, Metrics],
-      (database, clock, metrics) =>
-        new SessionStore(database, clock, (events, seconds) => {
+      [Database, Chains, Clock, Metrics],
+      (database, chains, clock, metrics) =>
+        new SessionStore(database, chains, clock, (events, seconds) => {
           metrics.audited(events, seconds);
         }),
     ),

@@ -407,7 +407,7 @@ describe('vestibule doctor', () => {
       const database = new Database(source, false);
       await database.connect();
       try {
-        const verified = await verifyChains(new AuditQueries(database), AbortSignal.abort());
+        const verified = await verifyChains(new AuditQueries(database), { stop: AbortSignal.abort() });
         expect(verified).toMatchObject({ rows: 0, tampered: undefined, complete: false });
       } finally {
         await database.close();

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { AuditLog } from '../../src/audit/audit-log.ts';
+import { Chains } from '../../src/audit/chains.ts';
 import { RejectionSampler } from '../../src/audit/rejection-sampler.ts';
 import { NoSink } from '../../src/audit/sinks/audit-sink.ts';
 import { Clock } from '../../src/common/clock.ts';
@@ -47,7 +48,7 @@ describe('sampling of refusals', () => {
     await database.connect();
     clock = new TestClock();
     sampler = new RejectionSampler(
-      new AuditLog(database, new NoSink(), clock, () => undefined),
+      new AuditLog(database, { chains: new Chains(clock), sink: new NoSink() }, clock, () => undefined),
       clock,
       pino({ level: 'silent' }),
     );

@@ -1,6 +1,7 @@
 import type { Clock } from '../common/clock.ts';
 import type { Environment, Settings } from '../config/load-settings.ts';
 import { checkAudit, VERIFY_MS } from './checks/audit.ts';
+import { checkAuditFile } from './checks/audit-file.ts';
 import { checkCluster } from './checks/cluster.ts';
 import { checkClock } from './checks/clock.ts';
 import { checkDatabase } from './checks/database.ts';
@@ -92,6 +93,7 @@ function checksOf(scene: Scene | undefined): Check[] {
     },
   });
   const inCluster = scene?.settings.vault === 'kubernetes';
+  const auditFile = scene?.settings.auditFile;
   const configurationTimeoutMs = inCluster ? CLUSTER_TIMEOUT_MS : undefined;
   return [
     check('files', ({ settings }) => checkFiles(settings)),
@@ -107,6 +109,9 @@ function checksOf(scene: Scene | undefined): Check[] {
     check('migration-role', ({ settings }) => checkMigrationRole(settings)),
     check('clock', ({ connection, clock }) => checkClock(connection, clock)),
     check('audit', ({ connection, settings }) => checkAudit(connection, settings), AUDIT_TIMEOUT_MS),
+    ...(auditFile === undefined
+      ? []
+      : [check('audit-file', ({ settings }) => checkAuditFile(auditFile, settings))]),
     check(
       'providers',
       async ({ configuration, clock }) => checkProviders(await configuration(), clock),

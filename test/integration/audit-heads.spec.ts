@@ -56,7 +56,7 @@ describe('heads of the audit', () => {
     for (const statement of statements) await client.query(statement);
     await client.end();
   };
-  const chains = async (): Promise<{ chain: string; seq: number }[]> =>
+  const chains = (): Promise<{ chain: string; seq: number }[]> =>
     stack.database.query('SELECT chain, seq::integer FROM audit_heads ORDER BY chain');
   const cutOff = async (chain: string, seq: number): Promise<void> =>
     asSuperuser(
@@ -90,7 +90,7 @@ describe('heads of the audit', () => {
 
   it('find a tail that was cut off, a chain that was cut out, and an old dump', async () => {
     await tokens(6);
-    const [{ chain }] = (await chains()) as [{ chain: string }];
+    const { chain } = (await chains())[0]!;
     const old = await head();
     await tokens(2);
     const now = await head();
@@ -224,7 +224,7 @@ describe('heads of the audit', () => {
 
     it('and show what was cut off or forged instead', async () => {
       await tokens(8);
-      const [{ chain }] = (await chains()) as [{ chain: string }];
+      const { chain } = (await chains())[0]!;
       const [third] = await stack.database.query<{ time: Date }>(
         'SELECT time FROM audit_events WHERE seq = 4',
       );

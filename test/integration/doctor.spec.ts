@@ -205,6 +205,16 @@ describe('vestibule doctor', () => {
       /owner of the schema/,
     ],
     [
+      'an audit file that cannot be made',
+      () => ({
+        VESTIBULE_AUDIT_FILE: join(stack.directory, 'never', 'audit.jsonl'),
+        VESTIBULE_AUDIT_FILE_REQUIRED: 'on',
+      }),
+      { check: 'audit-file', status: 'error' },
+      /cannot be written: ENOENT: no session is opened$/,
+      /^make its folder/,
+    ],
+    [
       'an issuer that is away',
       () => ({ VESTIBULE_JWT_ISSUERS: JSON.stringify([{ issuer: nowhere.origin, audience: 'a' }]) }),
       { check: 'issuers', status: 'error' },

@@ -1,15 +1,31 @@
 import { AppError, unavailable } from '../common/app-error.ts';
 
-/** SQLSTATEs after which the transaction certainly did not commit and may be sent again. */
-const RETRYABLE = new Set(['40001', '40P01', '55P03']);
+/** What a standby says to a write, and so does a primary that was demoted and still answers. */
+const READ_ONLY = '25006';
+
+/**
+ * A serialization failure, a deadlock, a lock that was not free, a server that takes no writes: whatever had been done was
+ * undone. 57P01 is not among them: it also ends a wait for a standby's confirmation, after the commit.
+ */
+const ROLLED_BACK = new Set(['40001', '40P01', '55P03', READ_ONLY]);
 
 function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code;
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
-export function isRetryable(error: unknown): boolean {
-  return RETRYABLE.has(sqlState(error) ?? '');
+/** Whether the server said so; of an answer that is lost nothing is known. */
+export function isRolledBack(error: unknown): boolean {
+  return ROLLED_BACK.has(sqlState(error) ?? '');
+}
+
+/** After any other failure a new one is better: this one may be half dead, or know statements that the server forgot. */
+export function keepsConnection(error: unknown): boolean {
+  return isRolledBack(error) && !isReadOnly(error);
+}
+
+export function isReadOnly(error: unknown): boolean {
+  return sqlState(error) === READ_ONLY;
 }
 
 /** Whether the statement itself is at fault (SQLSTATE class 22, 23, 42), which is a defect and not an outage. */

@@ -11,11 +11,37 @@ const STATEMENT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 1_000;
 const IDLE_TIMEOUT_MS = 60_000;
 
-/** The cap is exact, and what is answered is durable, whatever the database's or the role's own defaults are. */
-const SESSION_SETTINGS = `
-  SET statement_timeout = ${STATEMENT_TIMEOUT_MS};
-  SET default_transaction_isolation = 'read committed';
-  SET synchronous_commit = on`;
+const SETTINGS: Record<string, string> = {
+  statement_timeout: String(STATEMENT_TIMEOUT_MS),
+  default_transaction_isolation: 'read committed',
+  synchronous_commit: 'on',
+};
+
+/**
+ * The cap is exact, and what is answered is durable, whatever the database's or the role's own defaults are. What
+ * promises more than we ask for stays.
+ */
+const UNLIKE_OURS = `(VALUES ${Object.entries(SETTINGS)
+  .map(([name, value]) => `('${name}', '${value}')`)
+  .join(', ')}) AS wanted (name, value) JOIN pg_settings AS s USING (name)
+  WHERE NOT (s.name = 'synchronous_commit' AND s.reset_val = 'remote_apply')`;
+
+/** For the connection that sends it. */
+const SESSION_SETTINGS = `SELECT set_config(name, value, false) FROM ${UNLIKE_OURS}`;
+
+/**
+ * For every connection that the role will have: a pooler that lends a server's connection for one transaction runs
+ * statements on connections that never saw what was set on another. Each role may set its own defaults.
+ */
+export const KEEP_ROLE_DEFAULTS = `
+  DO $$
+  DECLARE
+    ours record;
+  BEGIN
+    FOR ours IN SELECT name, value FROM ${UNLIKE_OURS} AND s.reset_val <> value LOOP
+      EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET %I = %L', current_database(), ours.name, ours.value);
+    END LOOP;
+  END $$`;
 
 export interface DataSourceOptions {
   url: string;
@@ -64,6 +90,8 @@ export function createMigrationDataSource(url: string): DataSource {
     synchronize: false,
     logging: false,
     installExtensions: false,
+    // Where the role that serves also migrates, it has a serving role's defaults.
+    extra: { onConnect: (client: ClientBase) => client.query('SET statement_timeout = 0') },
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import { SettingsError, type Settings } from '../config/load-settings.ts';
+import { KEEP_ROLE_DEFAULTS } from './data-source.ts';
 import type { Database } from './database.ts';
 import { ForeignDatabaseError, type Installation } from './installation.ts';
 import { migrate, schemaIsCurrent } from './migrate.ts';
@@ -68,6 +69,7 @@ export class DatabaseLink {
       const power = this.#settings.production ? await auditTamperingPower(this.#dataSource) : undefined;
       if (power !== undefined) throw new SettingsError([`DATABASE_URL names a role that ${power}`]);
       await this.#installation.load(this.#database, this.#settings.namespace);
+      await this.#keepRoleDefaults();
     } catch (error) {
       const refused =
         error instanceof ForeignDatabaseError ? new SettingsError([`DATABASE_URL: ${error.message}`]) : error;
@@ -80,6 +82,13 @@ export class DatabaseLink {
     this.#ready = true;
     this.#onReady?.();
     return undefined;
+  }
+
+  /** Several replicas may do so at once, and then some fail; `doctor` finds what is still missing. */
+  async #keepRoleDefaults(): Promise<void> {
+    await this.#dataSource.query(KEEP_ROLE_DEFAULTS).catch((error: unknown) => {
+      this.#logger.warn({ err: error }, 'the serving role’s defaults could not be set');
+    });
   }
 
   #retryLater(problem: string): void {

@@ -1,5 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import pg from 'pg';
 import { until } from './until.ts';
 
@@ -7,7 +9,8 @@ const ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/local/bin:/usr/bin:/bi
 
 /** A running PostgreSQL that a test takes away and gives back: same data, same port. */
 export class PostgresServer {
-  readonly #url: string;
+  /** As the superuser. */
+  readonly url: string;
   readonly #data: string;
   /** As PostgreSQL itself wrote it down: program, then quoted arguments. */
   readonly #commandLine: string;
@@ -15,7 +18,7 @@ export class PostgresServer {
   #paused: number[] = [];
 
   private constructor(url: string, found: { data: string; options: string; pid: string }) {
-    this.#url = url;
+    this.url = url;
     this.#data = found.data;
     this.#commandLine = found.options;
     this.#pid = Number.parseInt(found.pid, 10);
@@ -46,20 +49,60 @@ export class PostgresServer {
     child.unref();
     this.#pid = child.pid!;
     await until('the database server answers', () =>
-      ask(this.#url, 'SELECT').then(
+      ask(this.url, 'SELECT').then(
         () => true,
         () => false,
       ),
     );
   }
 
-  /** Stops the postmaster first, so that no backend is born while the others are stopped. */
-  async pause(): Promise<void> {
-    const others = await ask<{ pid: number }>(
-      this.#url,
+  /** The processes of a server whose machine fails: no shutdown, nothing is written any more. */
+  async crash(): Promise<void> {
+    const others = await this.#backends();
+    for (const pid of [this.#pid, ...others]) sent(pid, 'SIGKILL');
+    await until('the database server is dead', () => !isRunning(this.#pid));
+  }
+
+  /** A standby that follows this server, made of a copy of its data, for which it is stopped for a moment. */
+  async follow(): Promise<PostgresServer> {
+    await this.stop();
+    const data = `${this.#data}-${await freePort()}`;
+    execFileSync('cp', ['-a', this.#data, data]);
+    await this.start();
+    const { hostname, port, username, password } = new URL(this.url);
+    const primary = `host=${hostname} port=${port} user=${username} password=${decodeURIComponent(password)}`;
+    writeFileSync(`${data}/standby.signal`, '');
+    appendFileSync(`${data}/postgresql.auto.conf`, `primary_conninfo = '${primary}'\n`);
+    const own = new URL(this.url);
+    own.port = String(await freePort());
+    const options = this.#commandLine
+      .replaceAll(this.#data, data)
+      .replaceAll(`port=${port}`, `port=${own.port}`);
+    const standby = new PostgresServer(own.href, { data, options, pid: '0' });
+    await standby.start();
+    await until('the standby follows', async () => {
+      const rows = await ask(this.url, "SELECT FROM pg_stat_replication WHERE state = 'streaming'");
+      return rows.length === 1;
+    });
+    return standby;
+  }
+
+  async ask<Row extends pg.QueryResultRow>(text: string): Promise<Row[]> {
+    return ask<Row>(this.url, text);
+  }
+
+  async #backends(): Promise<number[]> {
+    const rows = await ask<{ pid: number }>(
+      this.url,
       'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
     );
-    this.#paused = [this.#pid, ...others.map(({ pid }) => pid)].filter((pid) => sent(pid, 'SIGSTOP'));
+    return rows.map(({ pid }) => pid);
+  }
+
+  /** Stops the postmaster first, so that no backend is born while the others are stopped. */
+  async pause(): Promise<void> {
+    const others = await this.#backends();
+    this.#paused = [this.#pid, ...others].filter((pid) => sent(pid, 'SIGSTOP'));
   }
 
   resume(): void {
@@ -72,6 +115,15 @@ export class PostgresServer {
     const { uid, gid } = statSync(this.#data);
     return { uid, gid };
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
 
 async function ask<Row extends pg.QueryResultRow>(url: string, text: string): Promise<Row[]> {

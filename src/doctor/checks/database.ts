@@ -85,7 +85,7 @@ function judgeDurability({ fsync, fullPageWrites, synchronousCommit }: ServerFac
     found.push(
       failure(
         'synchronous_commit is off although we set it: what is answered can be lost in a crash',
-        'let the pooler keep what a session sets, or set it for the role: ALTER ROLE … SET synchronous_commit = on',
+        'restart the service, which sets it for its role, and let the pooler open new connections (RECONNECT)',
       ),
     );
   }
@@ -98,7 +98,7 @@ function judgeSession({ isolation }: ServerFacts): Found[] {
     : [
         failure(
           `transactions are ${isolation} although we set read committed: slots would not be counted exactly`,
-          'let the pooler keep what a session sets, or set default_transaction_isolation for the role',
+          'restart the service, which sets it for its role, and let the pooler open new connections (RECONNECT)',
         ),
       ];
 }

@@ -1,7 +1,7 @@
 import { type Play, type Point, POINTS } from '../support/crash-points.ts';
 import { addReplica, type Scene, startTheatre, type Theatre } from '../support/scenes.ts';
 import { runProgram } from '../support/service-process.ts';
-import { mostAtOnce } from '../support/session-records.ts';
+import { lapse, mostAtOnce } from '../support/session-records.ts';
 import type { Answer } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 
@@ -11,6 +11,7 @@ const LEASE_S = 15;
 const SEEN_MS = 1_000;
 /** Starting all victims at once would take longer than each may take. */
 const STARTED_AT_ONCE = 3;
+const KEY = { 'idempotency-key': 'once' };
 const JUMPING_CLOCK = new URL('../support/jumping-clock.ts', import.meta.url).href;
 
 /** Of those points, how many come after an answer. */
@@ -206,4 +207,53 @@ describe('a process that is killed while it sweeps', () => {
       await other.database.stop();
     },
   );
+});
+
+describe('a client that asks again with its Idempotency-Key, after the process that it asked was killed', () => {
+  let theatre: Theatre;
+  beforeAll(async () => {
+    theatre = await startTheatre(['reserve_sessions', 'activate_sessions'], {
+      session: { maxConcurrent: 1 },
+    });
+  });
+  afterAll(() => theatre.stop());
+
+  const askAgain = (scene: Scene): Promise<Answer> =>
+    theatre.stack.request('/session', { body: { project_id: scene.projectId }, headers: KEY });
+  const killedAfter = async (statement: string): Promise<Scene> => {
+    const scene = theatre.scenes.get(statement)!;
+    const victim = await addReplica(theatre.stack);
+    const hold = victim.database.hold('after', statement);
+    victim.open(scene, KEY).catch(() => undefined);
+    await hold.reached;
+    victim.service.kill('SIGKILL');
+    await victim.service.exited;
+    await victim.database.stop();
+    return scene;
+  };
+
+  it('is given the session that it never heard of, when that was recorded', async () => {
+    const scene = await killedAfter('activate_sessions');
+    const { status, headers, json } = await askAgain(scene);
+    expect([status, headers.get('idempotency-replayed')]).toEqual([200, 'true']);
+    const path = `/session/${json.session_id}`;
+    const lease = { authorization: `Bearer ${json.lease_token}` };
+    expect((await theatre.stack.request(path, { headers: lease })).json.state).toBe('active');
+    expect(theatre.stack.simulator.seen().by_key[scene.fingerprint]?.minted).toBe(1);
+  });
+
+  it('is refused while that one may still go on, and opens another when its lease is over', async () => {
+    const scene = await killedAfter('reserve_sessions');
+    expect((await askAgain(scene)).json.error).toBe('idempotency_conflict');
+    const [row] = await theatre.stack.database.query<{ id: string }>(
+      'SELECT id FROM sessions WHERE key_fingerprint = $1',
+      [scene.fingerprint],
+    );
+    await lapse(theatre.stack.database, row!.id);
+    const { status, headers } = await until('the claim is free', async () => {
+      const answer = await askAgain(scene);
+      return answer.status !== 409 && answer;
+    });
+    expect([status, headers.get('idempotency-replayed')]).toEqual([200, null]);
+  });
 });

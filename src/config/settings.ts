@@ -138,7 +138,7 @@ export const declarations = {
   }),
   databaseMigrationUrl: optional({
     env: 'DATABASE_MIGRATION_URL',
-    doc: 'The role that owns the schema; `migrate` uses it and grants the serving role what it needs.',
+    doc: 'The role that owns the schema, past any pooler; `migrate` uses it and grants the serving role what it needs.',
     defaultDoc: '`DATABASE_URL`',
     secret: true,
     parse: url('postgres:', 'postgresql:'),

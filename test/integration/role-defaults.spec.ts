@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { createMigrationDataSource } from '../../src/database/data-source.ts';
 import { SERVING } from '../support/cluster.ts';
 import { PROJECT, startStack, type Stack } from '../support/stack.ts';
 
@@ -58,6 +59,14 @@ describe('what the serving role’s sessions are set to', () => {
     await owner.connect();
     const { rows } = await owner.query<{ statement_timeout: string }>('SHOW statement_timeout');
     await owner.end();
+    expect(rows[0]!.statement_timeout).toBe('0');
+  });
+
+  it('does not hurry a migration, also where the serving role migrates', async () => {
+    const migrating = createMigrationDataSource(stack.database.servingUrl);
+    await migrating.initialize();
+    const rows = await migrating.query<{ statement_timeout: string }[]>('SHOW statement_timeout');
+    await migrating.destroy();
     expect(rows[0]!.statement_timeout).toBe('0');
   });
 });

@@ -1,9 +1,14 @@
 import { AppError } from './app-error.ts';
 
-/** Refused before it was sent: nothing can have come of it. */
-export class TooBusyError extends AppError {
+/** It was never sent: nothing can have come of it. */
+export class NotSentError extends AppError {}
+
+export class TooBusyError extends NotSentError {
   constructor() {
-    super('unavailable', 'The service is busier than it can answer.', { retryAfter: 1 });
+    super('unavailable', 'The service is busier than it can answer.', {
+      retryAfter: 1,
+      limitedBy: 'overload',
+    });
   }
 }
 
@@ -15,6 +20,7 @@ export interface BatcherOptions {
 
 interface Waiting<Item, Answer> {
   item: Item;
+  gone: AbortSignal | undefined;
   resolve: (answer: Answer) => void;
   reject: (reason: unknown) => void;
 }
@@ -34,19 +40,21 @@ export class Batcher<Item, Answer> {
     this.#options = options;
   }
 
-  submit(item: Item): Promise<Answer> {
+  /** Whoever is gone before the batch forms is left out of it. */
+  submit(item: Item, gone?: AbortSignal): Promise<Answer> {
     if (this.#waiting.length + this.#running >= this.#options.maxUnanswered) {
       return Promise.reject(new TooBusyError());
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject });
+      this.#waiting.push({ item, gone, resolve, reject });
       if (this.#running === 0) void this.#drain();
     });
   }
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, this.#options.maxBatch);
+      const batch = this.#nextBatch();
+      if (batch.length === 0) return;
       this.#running = batch.length;
       try {
         const answers = await this.#run(batch.map(({ item }) => item));
@@ -60,5 +68,18 @@ export class Batcher<Item, Answer> {
         this.#running = 0;
       }
     }
+  }
+
+  #nextBatch(): Waiting<Item, Answer>[] {
+    const batch: Waiting<Item, Answer>[] = [];
+    let taken = 0;
+    for (const one of this.#waiting) {
+      if (batch.length === this.#options.maxBatch) break;
+      taken += 1;
+      if (one.gone?.aborted === true) one.reject(new NotSentError('unavailable', 'The client went away.'));
+      else batch.push(one);
+    }
+    this.#waiting.splice(0, taken);
+    return batch;
   }
 }

@@ -17,6 +17,10 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const CHECK_INTERVAL_MS = 1_000;
 const KEEP_ALIVE_MS = 65_000;
+/** No byte in either direction, in the middle of a request: longer than any answer takes to begin. */
+const STALLED_MS = 60_000;
+/** Leaves file descriptors for the database, the provider and the log. */
+const MAX_CONNECTIONS = 10_000;
 /** As proxies log a client that went before its answer. Never sent. */
 const CLIENT_CLOSED = 499;
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -52,6 +56,7 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionTimeout: STALLED_MS,
     // While draining, requests on open connections are still answered, and told to close.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -75,6 +80,9 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   const hosts = settings.hosts ?? (settings.production ? undefined : LOOPBACK_NAMES);
+  fastify.server.maxConnections = MAX_CONNECTIONS;
+  // Beyond a number Node would drop headers in silence, a key header among them; their bytes bound them.
+  fastify.server.maxHeadersCount = 0;
   fastify.removeAllContentTypeParsers();
   // Bodies are read by the handlers, after it is known who sends them.
   fastify.addContentTypeParser('*', (_request, _payload, done) => {

@@ -293,8 +293,8 @@ describe('a request that is hardly HTTP', () => {
     expect(more).toEqual([]);
   });
 
-  it('does not lose a key header among many others', async () => {
-    const many = Array.from({ length: 900 }, () => 'a:');
+  it.each([900, 3_000])('does not lose a key header among %d others', async (count) => {
+    const many = Array.from({ length: count }, () => 'a:');
     const [answer] = await exchange(
       stack.url,
       request('POST /session HTTP/1.1', json, ...many, `X-OpenAI-API-Key: ${MARK}`, 'Content-Length: 26') +

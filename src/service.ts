@@ -20,6 +20,7 @@ import { Operator } from './operator/operator.ts';
 import type { Platform } from './platform.module.ts';
 import { ProjectRegistry } from './projects/project-registry.ts';
 import { RealtimeProvider } from './providers/realtime-provider.ts';
+import { Admission } from './session/admission.ts';
 import { Suspension } from './session/suspension.ts';
 import { Sweeper } from './session/sweeper.ts';
 import { NestLog, type Log } from './telemetry/log.ts';
@@ -169,6 +170,7 @@ type AppOptions = Platform & { routes: RouteTable };
 async function createApp(options: AppOptions): Promise<NestFastifyApplication> {
   const { settings, log, clock, routes } = options;
   let recorder: RequestRecorder | undefined;
+  let admission: Admission | undefined;
   const adapter = createFastify({
     settings,
     clock,
@@ -176,6 +178,8 @@ async function createApp(options: AppOptions): Promise<NestFastifyApplication> {
     onFinished: (request) => {
       (recorder ??= app.get<RequestRecorder>(RequestRecorder, { strict: false })).record(request);
     },
+    turnAway: (authorization) =>
+      (admission ??= app.get<Admission>(Admission, { strict: false })).turnAway(authorization),
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(options), adapter, {
     logger: new NestLog(log),

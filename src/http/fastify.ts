@@ -8,6 +8,7 @@ import type { Settings } from '../config/load-settings.ts';
 import { RequestSpan } from '../telemetry/request-span.ts';
 import { normalAddress, trustedProxy } from './address.ts';
 import { answerPreflight, EXPOSED_HEADERS, isClientRoute } from './cors.ts';
+import { refusalAtTheDoor, type TurnAway } from './door.ts';
 import { errorAnswer, rateLimitHeaders } from './error-answer.ts';
 import { headerOf, pathOf, type RequestContext } from './request-context.ts';
 import type { RouteTable } from './route-table.ts';
@@ -42,10 +43,17 @@ export interface HttpOptions {
   clock: Clock;
   routes: RouteTable;
   onFinished: (request: FinishedRequest) => void;
+  turnAway: TurnAway;
 }
 
 /** Fastify under Nest, with what surrounds every request: ids, Host check, preflight, headers, limits of Node. */
-export function createFastify({ settings, clock, routes, onFinished }: HttpOptions): FastifyAdapter {
+export function createFastify({
+  settings,
+  clock,
+  routes,
+  onFinished,
+  turnAway,
+}: HttpOptions): FastifyAdapter {
   const isTrusted = trustedProxy(settings.trustProxy);
   const adapter = new FastifyAdapter({
     logger: false,
@@ -114,10 +122,12 @@ export function createFastify({ settings, clock, routes, onFinished }: HttpOptio
         context: request.context,
       });
     });
-    const error = hostProblem(hosts, request);
+    const error = hostProblem(hosts, request) ?? refusalAtTheDoor(request, reply, turnAway);
     if (error !== undefined) {
       request.context.errorCode = error.code;
-      reply.status(error.status).send(errorAnswer(error, request.id, pathOf(request), clock.now()).body);
+      request.context.limitedBy = error.options.limitedBy;
+      const answer = errorAnswer(error, request.id, pathOf(request), clock.now());
+      reply.status(answer.status).headers(answer.headers).send(answer.body);
     } else if (!answerPreflight(request, reply, routes)) {
       request.context.span.run(done);
     }

@@ -15,7 +15,7 @@ export interface RequestContext {
   /** What a session route learned of its request, for the metrics. */
   session?: { project: string; flow: 'vault' | 'commercial'; replayed: boolean };
   errorCode?: ErrorCode;
-  limitedBy?: string;
+  limitedBy?: string | undefined;
   /** The value of Access-Control-Allow-Origin, once a project allows one. */
   allowOrigin?: string;
 }
@@ -38,3 +38,5 @@ export function headerOf(request: FastifyRequest, name: string): string | undefi
 }
 
 export const CLIENT_SECRETS_PATH = '/v1/realtime/client_secrets';
+/** A POST to one of these opens a session. */
+export const SESSION_PATHS: ReadonlySet<string> = new Set(['/session', CLIENT_SECRETS_PATH]);

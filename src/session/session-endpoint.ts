@@ -10,6 +10,7 @@ import type { ProjectRegistry } from '../projects/project-registry.ts';
 import type { Project } from '../projects/resource.ts';
 import { subjectOf } from '../projects/snapshot.ts';
 import type { Vault } from '../vault/vault.ts';
+import type { Admission } from './admission.ts';
 import { checkIdempotencyKey, type OpenRequest } from './open-request.ts';
 import type { SessionOpener } from './session-opener.ts';
 
@@ -21,15 +22,24 @@ export class SessionEndpoint {
   readonly #registry: ProjectRegistry;
   readonly #vault: Vault;
   readonly #rejections: RejectionSampler;
+  readonly #admission: Admission;
 
-  constructor(opener: SessionOpener, registry: ProjectRegistry, vault: Vault, rejections: RejectionSampler) {
+  constructor(
+    opener: SessionOpener,
+    registry: ProjectRegistry,
+    vault: Vault,
+    rejections: RejectionSampler,
+    admission: Admission,
+  ) {
     this.#opener = opener;
     this.#registry = registry;
     this.#vault = vault;
     this.#rejections = rejections;
+    this.#admission = admission;
   }
 
   async open(request: FastifyRequest, reply: FastifyReply, read: BodyReader): Promise<unknown> {
+    this.#admission.admit(headerOf(request, 'authorization'));
     const body = await readJsonObject(request);
     const principal = this.identify(request, body['project_id']);
     const { project, flow } = principal;

@@ -2,7 +2,7 @@ import { auditEntry } from '../audit/audit-entry.ts';
 import type { AuditOrigin } from '../audit/audit-event.ts';
 import type { Caller } from '../auth/caller.ts';
 import { AppError, type LimitState, unavailable } from '../common/app-error.ts';
-import { TooBusyError } from '../common/batcher.ts';
+import { NotSentError } from '../common/batcher.ts';
 import type { Clock } from '../common/clock.ts';
 import { newLeaseToken, newSessionId } from '../common/ids.ts';
 import type { Installation } from '../database/installation.ts';
@@ -79,10 +79,10 @@ export class SessionOpener {
         : new Idempotency(idempotencyScope(options), idempotencyKey, body);
     const made = { sessionId: newSessionId(this.#clock.now()), leaseToken: newLeaseToken(), idempotency };
     const reservation = reservationOf({ caller, request, origin, ...made }, this.#installation);
-    const reserved = await traced('reserve', () => this.#store.reserve(reservation)).catch(
+    const reserved = await traced('reserve', () => this.#store.reserve(reservation, gone)).catch(
       (error: unknown) => {
         // The answer may be lost and the slot taken all the same.
-        if (!(error instanceof TooBusyError)) void this.#free({ options, ...made, minted: false }, error);
+        if (!(error instanceof NotSentError)) void this.#free({ options, ...made, minted: false }, error);
         throw error;
       },
     );

@@ -4,6 +4,7 @@ import type { Chains } from '../audit/chains.ts';
 import { Batcher } from '../common/batcher.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Database, Statement } from '../database/database.ts';
+import type { Admission } from './admission.ts';
 
 /** A fixed window that a request counts in; the last of several is the one that answers report. */
 export interface Window {
@@ -102,14 +103,22 @@ export class SessionStore {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #onAudited: Appended;
+  readonly #admission: Admission;
   readonly #reservations: Batcher<Reservation, ReservationAnswer>;
   readonly #activations: Batcher<Activation, boolean>;
   readonly #ends: Batcher<End, boolean>;
   readonly #unanswered = new Map<string, End>();
 
-  constructor(database: Database, chains: Chains, clock: Clock, onAudited: Appended) {
+  constructor(
+    database: Database,
+    chains: Chains,
+    clock: Clock,
+    admission: Admission,
+    onAudited: Appended,
+  ) {
     this.#database = database;
     this.#clock = clock;
+    this.#admission = admission;
     this.#onAudited = onAudited;
     const [reserving, activating, ending] = [chains.open(), chains.open(), chains.open()];
     const limits = { maxBatch: MAX_BATCH, maxUnanswered: MAX_UNANSWERED };
@@ -120,8 +129,9 @@ export class SessionStore {
     this.#ends = new Batcher((items) => this.#step(END, ending, items), roomy);
   }
 
-  reserve(reservation: Reservation): Promise<ReservationAnswer> {
-    return this.#reservations.submit(reservation);
+  /** Not even begun for a client that is gone before its turn comes. */
+  reserve(reservation: Reservation, gone: AbortSignal): Promise<ReservationAnswer> {
+    return this.#admission.waitFor(this.#reservations.submit(reservation, gone));
   }
 
   /** False when the session no longer waits to be activated: its lease lapsed or it was ended. */

@@ -15,6 +15,7 @@ import { Metrics } from '../telemetry/metrics.ts';
 import { MetricsModule } from '../telemetry/metrics.module.ts';
 import { Vault } from '../vault/vault.ts';
 import { ActiveSessions } from './active-sessions.ts';
+import { Admission } from './admission.ts';
 import { AdminSessionsController } from './admin-sessions.controller.ts';
 import { LeaseService } from './lease.service.ts';
 import { SessionController } from './session.controller.ts';
@@ -30,11 +31,12 @@ import { TurnController } from './turn.controller.ts';
   imports: [AuditModule, MetricsModule, ProjectsModule, ProvidersModule],
   controllers: [SessionController, AdminSessionsController, TurnController],
   providers: [
+    provide(Admission, [Clock], (clock) => new Admission(clock)),
     provide(
       SessionStore,
-      [Database, Chains, Clock, Metrics],
-      (database, chains, clock, metrics) =>
-        new SessionStore(database, chains, clock, (events, seconds) => {
+      [Database, Chains, Clock, Admission, Metrics],
+      (database, chains, clock, admission, metrics) =>
+        new SessionStore(database, chains, clock, admission, (events, seconds) => {
           metrics.audited(events, seconds);
         }),
     ),
@@ -57,8 +59,9 @@ import { TurnController } from './turn.controller.ts';
     ),
     provide(
       SessionEndpoint,
-      [SessionOpener, ProjectRegistry, Vault, RejectionSampler],
-      (opener, registry, vault, rejections) => new SessionEndpoint(opener, registry, vault, rejections),
+      [SessionOpener, ProjectRegistry, Vault, RejectionSampler, Admission],
+      (opener, registry, vault, rejections, admission) =>
+        new SessionEndpoint(opener, registry, vault, rejections, admission),
     ),
     provide(
       Sweeper,
@@ -72,6 +75,6 @@ import { TurnController } from './turn.controller.ts';
         new Suspension({ registry, queries, leases }, installation, clock, log),
     ),
   ],
-  exports: [ActiveSessions, SessionQueries, Sweeper, Suspension],
+  exports: [ActiveSessions, Admission, SessionQueries, Sweeper, Suspension],
 })
 export class SessionModule {}

@@ -44,8 +44,8 @@ import { VaultGauge } from './vault-gauge.ts';
     ),
     provide(
       RequestRecorder,
-      [Log, Metrics, ProjectRegistry],
-      (log, metrics, registry) => new RequestRecorder(log, metrics, registry),
+      [Log, Metrics, ProjectRegistry, Clock],
+      (log, metrics, registry, clock) => new RequestRecorder(log, metrics, registry, clock),
     ),
   ],
   exports: [OpsServer, Readiness],

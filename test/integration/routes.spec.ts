@@ -251,6 +251,7 @@ describe('a route that declares nothing', () => {
       clock,
       routes,
       onFinished: () => undefined,
+      turnAway: () => undefined,
     });
     app = await NestFactory.create<NestFastifyApplication>(ServiceWithProbe, adapter, {
       logger: false,

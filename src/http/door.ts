@@ -1,0 +1,44 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Socket } from 'node:net';
+import type { AppError } from '../common/app-error.ts';
+import { TooBusyError } from '../common/batcher.ts';
+import { SESSION_PATHS } from './request-context.ts';
+
+/** Shorter silences would only add up to more turns of the event loop. */
+const MIN_SILENCE_MS = 50;
+/** Made once: finding out where it is made costs more than to answer it. */
+const BUSY = new TooBusyError();
+
+/**
+ * Asked about a request for a session when nothing but its headers has arrived. Undefined lets it in; else it is turned
+ * away, and its connection is not heard for so many milliseconds.
+ */
+export type TurnAway = (authorization: string | undefined) => number | undefined;
+
+/**
+ * Refuses requests for a session that the service has no room for, before anything is paid for: one session costs as
+ * much as ten refusals here. Whoever brings a key, or an Authorization that nobody has judged, goes on to its 401.
+ */
+export function refusalAtTheDoor(
+  { method, routeOptions, raw }: FastifyRequest,
+  reply: FastifyReply,
+  turnAway: TurnAway,
+): AppError | undefined {
+  if (method !== 'POST' || !SESSION_PATHS.has(routeOptions.url ?? '')) return undefined;
+  const { authorization = [], 'x-openai-api-key': key } = raw.headersDistinct;
+  if (key !== undefined || authorization.length > 1) return undefined;
+  const silence = turnAway(authorization[0]);
+  if (silence === undefined) return undefined;
+  if (silence >= MIN_SILENCE_MS) {
+    reply.raw.once('close', () => {
+      silenceFor(silence, raw.socket);
+    });
+  }
+  return BUSY;
+}
+
+function silenceFor(milliseconds: number, socket: Socket): void {
+  // To be rid of an unread body, Node reads on once more after the answer.
+  setImmediate(() => socket.pause());
+  setTimeout(() => socket.resume(), milliseconds).unref();
+}

@@ -1,0 +1,93 @@
+import { TooBusyError } from '../common/batcher.ts';
+import type { Clock } from '../common/clock.ts';
+
+/** Whoever would wait longer than this for a reservation is turned away. */
+const MAX_WAIT_MS = 500;
+/** The weight of one answer in the time that one takes: a few batches' memory. */
+const WEIGHT = 1 / 500;
+/** Two statements' worth: so many may always wait, however slow the database is. */
+const ALWAYS_ADMITTED = 200;
+/** For each session that is opened. At three times the load there are two. */
+const REFUSALS_A_SESSION = 2.5;
+const MAX_SILENCE_MS = 2_000;
+const MAX_KEPT_AUTHORIZATIONS = 1_000;
+const KEPT_MS = 60_000;
+
+/**
+ * Turns requests for a session away while more of them wait for the database than it answers in time. By time and not
+ * by number: a number that one machine answers in a moment is a queue of minutes on another.
+ */
+export class Admission {
+  readonly #clock: Clock;
+  /** When each reservation that is not answered yet began to wait, the oldest first. */
+  readonly #waiting = new Set<{ since: number }>();
+  /** Decides what a refusal says, never whether somebody is let in. */
+  readonly #authorizations = new Set<string>();
+  #authorizationsSince = 0;
+  /** What one reservation takes while others wait behind it, in milliseconds. */
+  #pace = 0;
+  #lastAnswer = 0;
+  /** When the next refusal is due, if refusals come no faster than they may. */
+  #nextRefusal = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get full(): boolean {
+    if (this.#waiting.size <= ALWAYS_ADMITTED) return false;
+    const [first] = this.#waiting;
+    const waited = this.#clock.monotonic() - (first?.since ?? 0);
+    // A database that stands still tells no pace.
+    return Math.max(waited, this.#waiting.size * this.#pace) > MAX_WAIT_MS;
+  }
+
+  /**
+   * For a request of which nothing is known but its headers. Only one whose Authorization was found good lately is
+   * turned away: of any other, a 401 comes first. Answers for how many milliseconds its connection is then not to be
+   * heard: 0 while refusals leave enough time for sessions. Undefined: it is not turned away.
+   */
+  turnAway(authorization: string | undefined): number | undefined {
+    if (!this.full || (authorization !== undefined && !this.#authorizations.has(authorization)))
+      return undefined;
+    const now = this.#clock.monotonic();
+    const silence = Math.min(Math.max(this.#nextRefusal - now, 0), MAX_SILENCE_MS);
+    this.#nextRefusal = now + silence + this.#pace / REFUSALS_A_SESSION;
+    return silence;
+  }
+
+  /** Throws a 503 if there is no room; the Authorization is one that has just been found good. */
+  admit(authorization: string | undefined): void {
+    if (authorization !== undefined) this.#remember(authorization);
+    if (this.full) throw new TooBusyError();
+  }
+
+  /** Counts a reservation as waiting until it is answered. */
+  async waitFor<Answer>(reservation: Promise<Answer>): Promise<Answer> {
+    const entry = { since: this.#clock.monotonic() };
+    this.#waiting.add(entry);
+    try {
+      return await reservation;
+    } finally {
+      this.#waiting.delete(entry);
+      this.#learn(entry.since);
+    }
+  }
+
+  #learn(since: number): void {
+    const now = this.#clock.monotonic();
+    this.#pace += (now - Math.max(since, this.#lastAnswer) - this.#pace) * WEIGHT;
+    this.#lastAnswer = now;
+  }
+
+  #remember(authorization: string): void {
+    if (this.#authorizations.has(authorization)) return;
+    const now = this.#clock.monotonic();
+    const old = now - this.#authorizationsSince > KEPT_MS;
+    if (old || this.#authorizations.size >= MAX_KEPT_AUTHORIZATIONS) {
+      this.#authorizations.clear();
+      this.#authorizationsSince = now;
+    }
+    this.#authorizations.add(authorization);
+  }
+}

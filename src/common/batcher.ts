@@ -1,4 +1,5 @@
 import { AppError } from './app-error.ts';
+import type { Turnstile } from './turnstile.ts';
 
 /** It was never sent: nothing can have come of it. */
 export class NotSentError extends AppError {}
@@ -16,6 +17,8 @@ export interface BatcherOptions {
   maxBatch: number;
   /** Submissions beyond this many unanswered ones are refused at once with a 503. */
   maxUnanswered: number;
+  /** Shared with others: one batch of all of them is under way at a time. */
+  turnstile?: Turnstile;
 }
 
 interface Waiting<Item, Answer> {
@@ -34,6 +37,7 @@ export class Batcher<Item, Answer> {
   readonly #options: BatcherOptions;
   #waiting: Waiting<Item, Answer>[] = [];
   #running = 0;
+  #draining = false;
 
   constructor(run: (items: Item[]) => Promise<Answer[]>, options: BatcherOptions) {
     this.#run = run;
@@ -47,26 +51,39 @@ export class Batcher<Item, Answer> {
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, gone, resolve, reject });
-      if (this.#running === 0) void this.#drain();
+      if (!this.#draining) void this.#drain();
     });
   }
 
   async #drain(): Promise<void> {
+    const { turnstile } = this.#options;
+    this.#draining = true;
     while (this.#waiting.length > 0) {
-      const batch = this.#nextBatch();
-      if (batch.length === 0) return;
-      this.#running = batch.length;
+      const turn = turnstile?.enter();
+      if (turn !== undefined) await turn;
       try {
-        const answers = await this.#run(batch.map(({ item }) => item));
-        batch.forEach(({ resolve }, index) => {
-          resolve(answers[index] as Answer);
-        });
-      } catch (error) {
-        // Whoever waits behind a failed batch would fail the same way, only later.
-        for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(error);
+        await this.#runNext();
       } finally {
-        this.#running = 0;
+        turnstile?.leave();
       }
+    }
+    this.#draining = false;
+  }
+
+  async #runNext(): Promise<void> {
+    const batch = this.#nextBatch();
+    if (batch.length === 0) return;
+    this.#running = batch.length;
+    try {
+      const answers = await this.#run(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, index) => {
+        resolve(answers[index] as Answer);
+      });
+    } catch (error) {
+      // Whoever waits behind a failed batch would fail the same way, only later.
+      for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(error);
+    } finally {
+      this.#running = 0;
     }
   }
 

@@ -4,6 +4,7 @@ import { Initial1764000000000 } from './migrations/1764000000000-initial.ts';
 import { Batches1764600000000 } from './migrations/1764600000000-batches.ts';
 import { KeyRejections1764800000000 } from './migrations/1764800000000-key-rejections.ts';
 import { AuditCheckpoints1765000000000 } from './migrations/1765000000000-audit-checkpoints.ts';
+import { WholeBatches1765200000000 } from './migrations/1765200000000-whole-batches.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const STATEMENT_TIMEOUT_MS = 5_000;
@@ -100,4 +101,5 @@ const MIGRATIONS = [
   Batches1764600000000,
   KeyRejections1764800000000,
   AuditCheckpoints1765000000000,
+  WholeBatches1765200000000,
 ];

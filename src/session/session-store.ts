@@ -1,10 +1,13 @@
 import type { AuditEntry, AuditEventName } from '../audit/audit-event.ts';
 import type { Appended } from '../audit/audit-log.ts';
 import type { Chains } from '../audit/chains.ts';
+import type { AuditSink } from '../audit/sinks/audit-sink.ts';
 import { Batcher } from '../common/batcher.ts';
 import type { Clock } from '../common/clock.ts';
+import { Turnstile } from '../common/turnstile.ts';
 import type { Database, Statement } from '../database/database.ts';
 import type { Admission } from './admission.ts';
+import { type ReservedBatch, sharedOf, toAnswers } from './reservation-batch.ts';
 
 /** A fixed window that a request counts in; the last of several is the one that answers report. */
 export interface Window {
@@ -76,31 +79,20 @@ export interface End {
   event: AuditEntry;
 }
 
-interface ReservationRow {
-  ordinal: number;
-  verdict: string;
-  active_sessions: number;
-  window_limit: number | null;
-  window_remaining: number | null;
-  window_reset_at: number | null;
-  retry_at: number | null;
-  sealed_answer: Buffer | null;
-  reserved_at: number;
-}
-
-const RESERVE = { name: 'reserve_sessions', text: 'SELECT * FROM reserve_sessions($1, $2)' };
-const ACTIVATE = { name: 'activate_sessions', text: 'SELECT activate_sessions($1, $2) AS ids' };
-const END = { name: 'end_sessions', text: 'SELECT end_sessions($1, $2) AS ids' };
+const RESERVE = { name: 'reserve_sessions', text: 'SELECT reserve_sessions($1, $2, $3, $4, $5) AS answer' };
+const ACTIVATE = { name: 'activate_sessions', text: 'SELECT activate_sessions($1, $2, $3) AS answer' };
+const END = { name: 'end_sessions', text: 'SELECT end_sessions($1, $2, $3) AS answer' };
 
 const MAX_BATCH = 100;
 const MAX_UNANSWERED = 2_000;
 
 /**
  * A session's steps as sentences of PostgreSQL, each answered once it is committed. Concurrent ones share a
- * statement and its commit; each kind writes an audit chain of its own, so that they never wait for each other.
+ * statement and its commit, and the kinds take turns, so that batches are large and their fixed cost is shared by many.
  */
 export class SessionStore {
   readonly #database: Database;
+  readonly #sink: AuditSink;
   readonly #clock: Clock;
   readonly #onAudited: Appended;
   readonly #admission: Admission;
@@ -111,21 +103,23 @@ export class SessionStore {
 
   constructor(
     database: Database,
-    chains: Chains,
+    { chains, sink }: { chains: Chains; sink: AuditSink },
     clock: Clock,
     admission: Admission,
     onAudited: Appended,
   ) {
     this.#database = database;
+    this.#sink = sink;
     this.#clock = clock;
     this.#admission = admission;
     this.#onAudited = onAudited;
     const [reserving, activating, ending] = [chains.open(), chains.open(), chains.open()];
-    const limits = { maxBatch: MAX_BATCH, maxUnanswered: MAX_UNANSWERED };
+    const turnstile = new Turnstile();
+    const limits = { maxBatch: MAX_BATCH, maxUnanswered: MAX_UNANSWERED, turnstile };
     // What confirms or frees a reservation is never turned away before a reservation is.
-    const roomy = { maxBatch: MAX_BATCH, maxUnanswered: 4 * MAX_UNANSWERED };
+    const roomy = { maxBatch: MAX_BATCH, maxUnanswered: 4 * MAX_UNANSWERED, turnstile };
     this.#reservations = new Batcher((items) => this.#reserveBatch(reserving, items), limits);
-    this.#activations = new Batcher((items) => this.#step(ACTIVATE, activating, items), roomy);
+    this.#activations = new Batcher((items) => this.#activateBatch(activating, items), roomy);
     this.#ends = new Batcher((items) => this.#step(END, ending, items), roomy);
   }
 
@@ -164,52 +158,50 @@ export class SessionStore {
   }
 
   async #reserveBatch(chain: string, items: Reservation[]): Promise<ReservationAnswer[]> {
+    const { projects, shared } = sharedOf(items);
     const started = this.#clock.monotonic();
-    const rows = await this.#database.query<ReservationRow>(RESERVE, [chain, JSON.stringify(items)]);
-    const answers: ReservationAnswer[] = [];
-    const audited: AuditEventName[] = [];
-    for (const row of rows) {
-      if (row.ordinal === 0)
-        audited.push(...new Array<'session_expired'>(row.active_sessions).fill('session_expired'));
-      else answers[row.ordinal - 1] = toAnswer(row);
-    }
+    const values = [chain, projects, JSON.stringify(items.map(withEntry)), shared, this.#sink.enabled];
+    const [row] = await this.#database.query<{ answer: ReservedBatch }>(RESERVE, values);
+    const batch = row?.answer as ReservedBatch;
+    const answers = toAnswers(items, batch);
+    const audited = new Array<AuditEventName>(batch.expired ?? 0).fill('session_expired');
     for (const { verdict } of answers) if (verdict === 'reserved') audited.push('vault_key_loaded');
-    this.#onAudited(audited, this.#secondsSince(started));
+    await this.#recorded(audited, started, batch.lines);
     return answers;
   }
 
-  async #step(statement: Statement, chain: string, items: (Activation | End)[]): Promise<boolean[]> {
+  async #activateBatch(chain: string, items: Activation[]): Promise<boolean[]> {
+    return this.#step(ACTIVATE, chain, items, JSON.stringify(items.map(withEntry)));
+  }
+
+  async #step(
+    statement: Statement,
+    chain: string,
+    items: (Activation | End)[],
+    text = JSON.stringify(items),
+  ): Promise<boolean[]> {
     const started = this.#clock.monotonic();
-    const [row] = await this.#database.query<{ ids: string[] }>(statement, [chain, JSON.stringify(items)]);
-    const ids = new Set(row?.ids);
+    const values = [chain, text, this.#sink.enabled];
+    const [row] = await this.#database.query<{ answer: { ids: string[] | null; lines: string[] } }>(
+      statement,
+      values,
+    );
+    const ids = new Set(row?.answer.ids);
     // Of two who end the same session one did.
     const done = items.map(({ session_id: id }) => ids.delete(id));
     const audited = items.filter((_, index) => done[index]).map(({ event }) => event.event);
-    this.#onAudited(audited, this.#secondsSince(started));
+    await this.#recorded(audited, started, row?.answer.lines);
     return done;
   }
 
-  #secondsSince(started: number): number {
-    return (this.#clock.monotonic() - started) / 1000;
+  /** What is answered is durable in both places. */
+  async #recorded(events: AuditEventName[], started: number, lines: string[] | null = []): Promise<void> {
+    this.#onAudited(events, (this.#clock.monotonic() - started) / 1000);
+    if (this.#sink.enabled) await this.#sink.write(lines ?? []);
   }
 }
 
-function toAnswer(row: ReservationRow): ReservationAnswer {
-  const [verdict, scope] = row.verdict.split(':') as [
-    ReservationAnswer['verdict'],
-    Window['scope'] | undefined,
-  ];
-  const { window_limit: limit, window_remaining: remaining, window_reset_at: resetAt } = row;
-  return {
-    verdict,
-    scope,
-    activeSessions: row.active_sessions,
-    limit:
-      limit === null || remaining === null || resetAt === null
-        ? undefined
-        : { limit, remaining, resetAt: Math.ceil(resetAt) },
-    retryAt: row.retry_at ?? undefined,
-    sealedAnswer: row.sealed_answer ?? undefined,
-    reservedAt: row.reserved_at,
-  };
+/** An item beside its audit entry's fields. */
+function withEntry<Item extends Reservation | Activation>({ event, ...item }: Item): object {
+  return { ...item, ...event };
 }

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module.ts';
 import { Chains } from '../audit/chains.ts';
 import { RejectionSampler } from '../audit/rejection-sampler.ts';
+import { AuditSink } from '../audit/sinks/audit-sink.ts';
 import { Clock } from '../common/clock.ts';
 import { provide } from '../common/provide.ts';
 import { Database } from '../database/database.ts';
@@ -34,9 +35,9 @@ import { TurnController } from './turn.controller.ts';
     provide(Admission, [Clock], (clock) => new Admission(clock)),
     provide(
       SessionStore,
-      [Database, Chains, Clock, Admission, Metrics],
-      (database, chains, clock, admission, metrics) =>
-        new SessionStore(database, chains, clock, admission, (events, seconds) => {
+      [Database, Chains, AuditSink, Clock, Admission, Metrics],
+      (database, chains, sink, clock, admission, metrics) =>
+        new SessionStore(database, { chains, sink }, clock, admission, (events, seconds) => {
           metrics.audited(events, seconds);
         }),
     ),

@@ -21,7 +21,7 @@ export class Batches1764600000000 implements MigrationInterface {
     await runner.query(INDEXES);
     await runner.query(AUDIT);
     await runner.query(ENDING);
-    await runner.query(RESERVING);
+    await runner.query(reserving('reserve_sessions(p_chain text, p_requests jsonb)', RESERVING_APPENDS));
     await runner.query(ACTIVATING);
   }
 
@@ -268,13 +268,16 @@ const ENDING = `
     $$ SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') FROM unnest(end_holding_sessions(p_ends)) AS e $$;
 `;
 
-const RESERVING = `
+const RESERVING_APPENDS = 'PERFORM append_entries(p_chain, v_entries);';
+
+/** The walk under another signature, and with another end. */
+export const reserving = (signature: string, appends: string): string => `
   -- Answers each request of a batch, in order within its project, and does for it all that precedes the mint:
   -- idempotency claim, limit windows, quota, slot, and the committed record that the key is about to be used.
   -- The project's row makes each answer exact against every other process; the clock is read under it.
   -- What requests share (windows, quotas, slots) is read once, walked in memory, and written once.
   -- A row with ordinal 0 tells in active_sessions how many lapsed sessions were ended on the way.
-  CREATE OR REPLACE FUNCTION reserve_sessions(p_chain text, p_requests jsonb) RETURNS TABLE (
+  CREATE OR REPLACE FUNCTION ${signature} RETURNS TABLE (
     ordinal integer, verdict text, active_sessions integer, window_limit integer, window_remaining integer,
     window_reset_at float8, retry_at float8, sealed_answer bytea, reserved_at float8
   ) LANGUAGE plpgsql ${BY_KEY} AS $$
@@ -523,7 +526,7 @@ const RESERVING = `
           jsonb_populate_record(NULL::audit_entry, q.event) AS e
         WHERE q.position = ANY (v_reserved) ORDER BY q.project_hash, q.position);
     END IF;
-    PERFORM append_entries(p_chain, v_entries);
+    ${appends}
   END $$;
 `;
 

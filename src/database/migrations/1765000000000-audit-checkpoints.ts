@@ -39,8 +39,10 @@ const APPENDING = `
     v_time text := json_text(to_char(v_now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
     v_seq bigint;
     v_hash text;
+    v_text text;
     v_texts text[];
-    v_hashes text[] := '{}';
+    -- of the row before the first, then of each
+    v_hashes text[];
   BEGIN
     IF coalesce(cardinality(p_entries), 0) = 0 THEN
       RETURN '{}';
@@ -51,7 +53,7 @@ const APPENDING = `
       v_hash := repeat('0', 64);
       INSERT INTO audit_heads (chain, seq, hash, at) VALUES (p_chain, v_seq, v_hash, v_now);
     END IF;
-    v_hashes[0] := v_hash;
+    v_hashes := ARRAY[v_hash];
     SELECT array_agg('{"actor":' || json_text(e.actor)
         || ',"actor_kind":' || json_text(e.actor_kind)
         || ',"chain":' || json_text(p_chain)
@@ -67,16 +69,17 @@ const APPENDING = `
         || ',"trace_id":' || json_text(e.trace_id) || '}' ORDER BY o)
       INTO v_texts FROM unnest(p_entries) WITH ORDINALITY AS e (event, outcome, actor, actor_kind, ip, request_id,
         trace_id, project_hash, session_id, detail, o);
-    FOR i IN 1 .. cardinality(v_texts) LOOP
-      v_hashes[i] := encode(sha256(convert_to(v_hashes[i - 1] || v_texts[i], 'UTF8')), 'hex');
+    FOREACH v_text IN ARRAY v_texts LOOP
+      v_hash := encode(sha256(convert_to(v_hash || v_text, 'UTF8')), 'hex');
+      v_hashes := v_hashes || v_hash;
     END LOOP;
     INSERT INTO audit_events
       SELECT p_chain, v_seq + o, v_now, e.event, e.project_hash, e.actor, e.actor_kind, e.ip, e.request_id,
-        e.trace_id, e.outcome, e.session_id, e.detail::jsonb, v_hashes[o - 1], v_hashes[o]
-      FROM unnest(p_entries) WITH ORDINALITY AS e (event, outcome, actor, actor_kind, ip, request_id,
-        trace_id, project_hash, session_id, detail, o);
-    UPDATE audit_heads SET seq = v_seq + cardinality(v_texts), hash = v_hashes[cardinality(v_texts)], at = v_now
-      WHERE chain = p_chain;
+        e.trace_id, e.outcome, e.session_id, e.detail::jsonb, e.prev_hash, e.hash
+      FROM ROWS FROM (unnest(p_entries), unnest(v_hashes), unnest(v_hashes[2:])) WITH ORDINALITY AS e (event, outcome,
+        actor, actor_kind, ip, request_id, trace_id, project_hash, session_id, detail, prev_hash, hash, o)
+      WHERE e.hash IS NOT NULL;
+    UPDATE audit_heads SET seq = v_seq + cardinality(v_texts), hash = v_hash, at = v_now WHERE chain = p_chain;
     IF NOT p_echo THEN
       RETURN '{}';
     END IF;
@@ -93,7 +96,7 @@ const APPENDING = `
         || ',"outcome":' || json_text(e.outcome)
         || ',"session_id":' || json_text(e.session_id)
         || ',"detail":' || e.detail
-        || ',"prev_hash":"' || v_hashes[o - 1] || '","hash":"' || v_hashes[o] || '"}'
+        || ',"prev_hash":"' || v_hashes[o] || '","hash":"' || v_hashes[o + 1] || '"}'
       FROM unnest(p_entries) WITH ORDINALITY AS e (event, outcome, actor, actor_kind, ip, request_id,
         trace_id, project_hash, session_id, detail, o) ORDER BY o);
   END $$;

@@ -26,12 +26,16 @@ export async function readBeginnings(
       const problem = tampered ?? signatureProblem(head, keys);
       if (problem !== undefined) return { beginnings, tampered: problem, needsKey };
       if (keys.judge(head) === 'unknown') needsKey = head.key;
-      for (const pruned of head.heads) {
-        if (pruned.seq > (beginnings.get(pruned.chain)?.seq ?? 0)) beginnings.set(pruned.chain, pruned);
-      }
+      begin(beginnings, head);
     }
   }
   return { beginnings, tampered: undefined, needsKey };
+}
+
+function begin(beginnings: Map<string, ChainHead>, { heads }: SignedHead): void {
+  for (const pruned of heads) {
+    if (pruned.seq > (beginnings.get(pruned.chain)?.seq ?? 0)) beginnings.set(pruned.chain, pruned);
+  }
 }
 
 /** Compares rows with signed heads: those of the database itself, or those that were kept elsewhere. */

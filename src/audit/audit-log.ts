@@ -25,6 +25,7 @@ export class AuditLog {
     const chain = chains.open();
     this.#batcher = new Batcher(
       async (entries) => {
+        sink.assertUsable();
         const started = clock.monotonic();
         const values = [chain, JSON.stringify(entries), sink.enabled];
         const [row] = await database.query<{ lines: string[] }>(APPEND, values);

@@ -27,27 +27,40 @@ export interface VerifyOptions {
  * whether signed heads still fit.
  */
 export async function verifyChains(queries: AuditQueries, options: VerifyOptions = {}): Promise<Verified> {
-  const { keys = NO_KEYS, stop, anchors } = options;
-  const result: Verified = { chains: 0, rows: 0, tampered: undefined, complete: true, unknown: 0 };
+  const { keys = NO_KEYS, stop } = options;
   const { beginnings, tampered, needsKey } = await readBeginnings(queries, keys);
-  if (tampered !== undefined) return { ...result, tampered };
+  const result: Verified = { chains: 0, rows: 0, tampered, complete: true, unknown: 0 };
+  if (tampered !== undefined) return result;
   const heads = await queries.heads();
-  for (const head of heads) {
-    result.chains += 1;
-    const pruned = beginnings.get(head.chain);
-    const { onVerified } = options;
-    const verified = await verifyChain(queries, head, { pruned, stop, onVerified });
-    result.rows += verified.rows;
-    if (verified.tampered !== undefined) return { ...result, tampered: verified.tampered };
-    if (stop?.aborted === true) return { ...result, complete: false };
-  }
+  await walkChains(queries, { heads, beginnings }, options, result);
+  if (result.tampered !== undefined) return result;
+  result.complete = stop?.aborted !== true;
+  if (!result.complete) return result;
   const checked = new Anchors(queries, keys, beginnings);
   result.tampered =
     (await withoutHead(queries, heads, beginnings)) ??
     (await checked.ofDatabase(stop)) ??
-    (await checkAll(checked, anchors));
+    (await checkAll(checked, options.anchors));
   if (result.tampered === undefined && needsKey !== undefined) throw new KeyMissingError(needsKey);
-  return { ...result, unknown: checked.unknown, complete: stop?.aborted !== true };
+  result.unknown = checked.unknown;
+  result.complete = stop?.aborted !== true;
+  return result;
+}
+
+async function walkChains(
+  queries: AuditQueries,
+  { heads, beginnings }: { heads: ChainHead[]; beginnings: Beginnings },
+  { stop, onVerified }: VerifyOptions,
+  result: Verified,
+): Promise<void> {
+  for (const head of heads) {
+    result.chains += 1;
+    const pruned = beginnings.get(head.chain);
+    const { rows, tampered } = await verifyChain(queries, head, { pruned, stop, onVerified });
+    result.rows += rows;
+    result.tampered = tampered;
+    if (tampered !== undefined || stop?.aborted === true) return;
+  }
 }
 
 /** A writer makes a chain's head with its first row, and a pruning leaves it. */

@@ -135,7 +135,7 @@ describe('the audit file', () => {
         expect(performance.now() - started).toBeLessThan(NOTICED_MS + 3_000);
         expect(new Set(statuses)).toEqual(new Set([200, 503]));
         await noticed(/^the audit file/);
-        const drained = setInterval(() => drain(reader), 10);
+        const drained = setInterval(drain, 10, reader);
         await ready();
         expect(await token()).toBe(200);
         clearInterval(drained);

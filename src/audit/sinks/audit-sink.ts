@@ -9,6 +9,9 @@ export abstract class AuditSink {
    */
   abstract write(lines: readonly string[]): Promise<void>;
 
+  /** Throws that 503 when it is known beforehand, so that nothing is committed which then must not go on. */
+  abstract assertUsable(): void;
+
   /** Why this process must not get traffic; undefined when it may. */
   abstract problem(): string | undefined;
 
@@ -27,6 +30,10 @@ export class NoSink extends AuditSink {
 
   override write(): Promise<void> {
     return Promise.resolve();
+  }
+
+  override assertUsable(): void {
+    return;
   }
 
   override problem(): undefined {

@@ -87,6 +87,9 @@ describe('FileSink', () => {
     disk.calls[1]?.fail('ENOSPC');
     expect(await Promise.all(writes)).toEqual(['unavailable', 'unavailable']);
     expect(sink.problem()).toBe('the audit file cannot be written: ENOSPC');
+    expect(() => {
+      sink.assertUsable();
+    }).toThrow(/cannot be kept/);
     expect(await outcome(sink.write(['3']))).toBe('unavailable');
     await until('it tries again', () => disk.calls.length === 3);
     expect(disk.calls[2]?.text).toBe('1\n2\n3\n');

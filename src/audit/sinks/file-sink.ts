@@ -84,6 +84,10 @@ export class FileSink extends AuditSink {
     });
   }
 
+  override assertUsable(): void {
+    if (this.problem() !== undefined) throw this.#refusal();
+  }
+
   override problem(): string | undefined {
     return this.#options.required && this.#problem !== undefined
       ? `the audit file ${this.#problem}`

@@ -51,7 +51,7 @@ const CHECKPOINTS = {
 };
 
 const EXPORT_BATCH = 1_000;
-const SLICE_ROWS = 5_000;
+const SLICE_ROWS = 2_000;
 const CHECKPOINT_BATCH = 1_000;
 /** Below every seq, also below those that no writer wrote. */
 const BEFORE_ALL = '-9223372036854775808';

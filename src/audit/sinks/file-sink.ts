@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { unavailable } from '../../common/app-error.ts';
+import { NotSentError } from '../../common/batcher.ts';
 import type { Clock } from '../../common/clock.ts';
 import { errorCode } from '../../common/private-files.ts';
 import { within } from '../../common/within.ts';
@@ -13,6 +14,8 @@ const RETRY_MS = 2_000;
 const DEADLINE_MS = 2_400;
 const MAX_WRITE_BYTES = 1024 * 1024;
 const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
+
+const REFUSAL = 'The audit record cannot be kept at the moment.';
 
 /** Told of what becomes of lines. */
 export interface FileSinkObserver {
@@ -85,7 +88,8 @@ export class FileSink extends AuditSink {
   }
 
   override assertUsable(): void {
-    if (this.problem() !== undefined) throw this.#refusal();
+    if (this.problem() === undefined) return;
+    throw new NotSentError('unavailable', REFUSAL, { retryAfter: 1, cause: this.#cause() });
   }
 
   override problem(): string | undefined {
@@ -211,7 +215,10 @@ export class FileSink extends AuditSink {
   }
 
   #refusal(): Error {
-    const cause = new Error(`the audit file ${this.#problem ?? 'has too much to write'}`);
-    return unavailable('The audit record cannot be kept at the moment.', cause);
+    return unavailable(REFUSAL, this.#cause());
+  }
+
+  #cause(): Error {
+    return new Error(`the audit file ${this.#problem ?? 'has too much to write'}`);
   }
 }

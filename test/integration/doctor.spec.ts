@@ -288,6 +288,7 @@ describe('vestibule doctor', () => {
     expect(missing.map(({ message }) => message)).toEqual([
       'VESTIBULE_JWT_SECRET is required in production',
       'the connection to the database is not encrypted',
+      expect.stringMatching(/^heads of the audit are not signed/),
     ]);
     expect(others.find(({ check }) => check === 'audit')?.status).toBe('ok');
   });
@@ -309,6 +310,7 @@ describe('vestibule doctor', () => {
       ),
       expect.stringMatching(/^database warning: the connection to the database is not encrypted/),
       expect.stringMatching(/^serving-role error: .*`serve` refuses it/),
+      expect.stringMatching(/^audit warning: heads of the audit are not signed/),
     ]);
   });
 

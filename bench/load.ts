@@ -4,16 +4,18 @@
  */
 import { Client } from 'undici';
 import { percentile } from './statistics.ts';
+import { callerAt } from './turns.ts';
 
 const TIMEOUT_MS = 15_000;
 /** A server that refuses at once must not be asked in a tight loop. */
 const ERROR_PAUSE_MS = 10;
 
 export interface Target {
-  /** Where to POST, in full. */
-  url: string;
-  /** Used in turn, one a request. */
+  /** Where to POST, in full, and all on one path; connections are spread over them. */
+  urls: string[];
+  /** Used in turn, one a request, or the first as often as `hotPercent` says. */
   headers: Record<string, string>[];
+  hotPercent?: number | undefined;
   body: string;
   /** Each has one request under way at any time. */
   connections: number;
@@ -44,13 +46,13 @@ class Round {
   #errors: Record<string, number> = {};
 
   constructor(target: Target) {
-    const url = new URL(target.url);
+    const urls = target.urls.map((url) => new URL(url));
     this.#target = target;
-    this.#path = `${url.pathname}${url.search}`;
+    this.#path = urls[0] === undefined ? '/' : `${urls[0].pathname}${urls[0].search}`;
     this.#clients = Array.from(
       { length: target.connections },
-      () =>
-        new Client(url.origin, {
+      (_, index) =>
+        new Client(urls[index % urls.length]?.origin ?? '', {
           pipelining: 1,
           allowH2: false,
           connectTimeout: TIMEOUT_MS,
@@ -104,8 +106,8 @@ class Round {
 
   /** The status of a complete answer, or the code of what prevented it. */
   #status(client: Client): Promise<number | string> {
-    const { headers, body } = this.#target;
-    const header = headers[this.#next++ % headers.length];
+    const { headers, hotPercent, body } = this.#target;
+    const header = headers[callerAt(this.#next++, headers.length, hotPercent)];
     return new Promise((resolve) => {
       let status = 0;
       client.dispatch(

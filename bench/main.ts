@@ -1,115 +1,67 @@
 /** `npm run bench`: the simulator, the bare forwarder and the service, measured in one run. See docs/performance.md. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startTestCluster } from '../test/support/cluster.ts';
+import { writeFileSync } from 'node:fs';
+import { endWithin, GOAL_MISSED, print, type Run, runCommand } from './command.ts';
+import type { CaseResult } from './figures.ts';
 import { verdictsOf } from './goals.ts';
-import { describeMachine, type Machine } from './machine.ts';
-import { type Bench, type CaseResult, measureCase, warmUp } from './measure.ts';
-import { type Options, parseOptions, USAGE, UsageError } from './options.ts';
-import { LoadGenerator } from './processes.ts';
-import { caseText, machineText, verdictText } from './report.ts';
-import { expectSession, startSubjects } from './subjects.ts';
+import { measureCase, warmUp } from './measure.ts';
+import { type Options, parseOptions, USAGE } from './options.ts';
+import { caseText, coresText, labelsOf, machineText, startText, verdictText } from './report.ts';
+import { settingsOf } from './settings.ts';
+import { setStage } from './stage.ts';
+import { startSubjects } from './subjects.ts';
 
-const GOAL_MISSED = 1;
-const NOT_RUN = 2;
-const INTERRUPTED = 130;
 const SETUP_S = 15;
+const SETUP_OF_ONE_S = 3;
+/** Of a small machine. */
+const FILLED_A_SECOND = 40_000;
 /** What a turn that hangs may take beyond its time: twice the load generator's timeout. */
 const LATE_S = 30;
 
-const stopping = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  // Also those that follow: Ctrl-C reaches us from the terminal and from npm.
-  process.on(name, () => {
-    stopping.abort(new Interrupted());
-  });
-}
-
-class Interrupted extends Error {
-  constructor() {
-    super('interrupted: stopping everything');
-  }
-}
-
-try {
+await runCommand(USAGE, async (run) => {
   const options = parseOptions(process.argv.slice(2));
-  if (options === undefined) print(USAGE);
-  else process.exitCode = await run(options);
-} catch (error) {
-  const reason: unknown = stopping.signal.aborted ? stopping.signal.reason : error;
-  process.stderr.write(`${reason instanceof Error ? reason.message : String(reason)}\n`);
-  if (reason instanceof UsageError) process.stderr.write(`\n${USAGE}`);
-  process.exitCode = reason instanceof Interrupted ? INTERRUPTED : NOT_RUN;
-}
+  if (options !== undefined) return bench(options, run);
+  print(USAGE);
+  return 0;
+});
 
-async function run(options: Options): Promise<number> {
+async function bench(options: Options, run: Run): Promise<number> {
   const { usual, most } = duration(options);
   print(`takes about ${usual} s, at most ${most} s`);
-  await using resources = new AsyncDisposableStack();
-  const deadline = setTimeout(() => {
-    stopping.abort(new Error(`has not ended within ${most} s: stopping everything`));
-  }, most * 1000);
-  resources.defer(() => {
-    clearTimeout(deadline);
-  });
-  const { bench, machine } = await prepare(options, resources);
-  await warmUp(bench, options.warmUpSeconds);
+  endWithin(most, run);
+  const stage = await setStage(run);
+  const { machine } = stage;
+  print(machineText(machine));
+  const subjects = await startSubjects(stage, options, run.resources);
+  print(`${startText(subjects)}\n`);
+  const measured = { stage, subjects, simulatorUrl: subjects[0]?.urls[0] ?? '' };
+  await warmUp(measured, options.warmUpSeconds);
+  const labels = labelsOf(subjects);
   const cases: CaseResult[] = [];
   for (const one of options.cases) {
-    const result = await measureCase(bench, one, options);
+    const result = await measureCase(measured, one, options);
     cases.push(result);
-    print(caseText(result));
+    print(caseText(result, labels));
   }
-  const verdicts = verdictsOf(cases);
+  const verdicts = verdictsOf(cases, machine.cores);
   print(verdictText(verdicts));
-  if (options.json !== undefined) {
-    // without the headers of peers, which may be secret
-    const shown = { ...options, peers: options.peers.map(({ name, url }) => ({ name, url })) };
-    writeFileSync(options.json, `${JSON.stringify({ machine, options: shown, cases, verdicts }, null, 2)}\n`);
-  }
+  if (options.scale.processes !== undefined) print(coresText(options.scale.processes, machine));
+  const result = { machine, options: told(options), cases, verdicts };
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
   return options.check && !verdicts.every(({ met }) => met) ? GOAL_MISSED : 0;
 }
 
-/** Starts everything, and lets each subject have answered once; `resources` gets what has to be stopped. */
-async function prepare(
-  options: Options,
-  resources: AsyncDisposableStack,
-): Promise<{ bench: Bench; machine: Machine }> {
-  const { signal } = stopping;
-  const directory = mkdtempSync(join(tmpdir(), 'vestibule-bench-'));
-  resources.defer(() => {
-    rmSync(directory, { recursive: true, force: true });
-  });
-  const cluster = await startTestCluster();
-  resources.defer(() => cluster.stop());
-  signal.throwIfAborted();
-  const { machine, postmasterPid } = await describeMachine(cluster.superuserUrl);
-  print(`${machineText(machine)}\n`);
-  const onLost = (error: Error): void => {
-    stopping.abort(error);
-  };
-  const { superuserUrl } = cluster;
-  const subjects = await startSubjects({ options, directory, superuserUrl, signal, onLost }, resources);
-  for (const subject of subjects) await expectSession(subject);
-  const load = new LoadGenerator();
-  resources.defer(() => load.stop());
-  // what waits for a turn then fails, and all else is stopped
-  signal.addEventListener('abort', () => void load.stop());
-  return { bench: { subjects, load, simulatorUrl: subjects[0]?.url ?? '', postmasterPid, signal }, machine };
+/** Without where peers are and their headers, which may be secret, and without this machine's files. */
+function told({ cases: _cases, peers, json: _json, ...rest }: Options): object {
+  return { ...rest, peers: peers.map(({ name }) => name) };
 }
 
 /** In seconds: as usual, and at the very most. */
-function duration({ cases, rounds, seconds, warmUpSeconds, peers }: Options): {
-  usual: number;
-  most: number;
-} {
-  const subjects = 3 + peers.length;
+function duration(options: Options): { usual: number; most: number } {
+  const { cases, rounds, seconds, warmUpSeconds, peers, scale } = options;
+  const subjects = 1 + settingsOf(options).length + peers.length;
   const turns = (cases.length * rounds + 1) * subjects;
-  const usual = SETUP_S + subjects * warmUpSeconds + cases.length * rounds * subjects * seconds;
-  return { usual, most: usual + turns * LATE_S };
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  const filling = ((scale.auditRows ?? 0) + (scale.sessions ?? 0)) / FILLED_A_SECOND;
+  const setup = SETUP_S + SETUP_OF_ONE_S * subjects + Math.ceil(filling);
+  const usual = setup + subjects * warmUpSeconds + cases.length * rounds * subjects * seconds;
+  return { usual, most: usual + setup + turns * LATE_S };
 }

@@ -1,4 +1,5 @@
-import { parseArgs } from 'node:util';
+import { FLAG, integer, integers, optionalInteger, TEXT, TEXTS, UsageError, valuesOf } from './arguments.ts';
+import { type Peer, peersOf } from './peers.ts';
 
 export const USAGE = `npm run bench -- [options]
 
@@ -8,6 +9,16 @@ export const USAGE = `npm run bench -- [options]
   --seconds N              of each subject in each round                   (3)
   --projects N             projects with one client each; 1: all on one    (20)
   --quick                  64 connections at 0 ms, 16 at 30 ms; one round of 1 s, unless said otherwise
+
+The service in another setting, beside itself; each adds to every round:
+  --processes N            N processes on one database, and as many forwarders
+  --audit-rows N           a database that already has so many audit rows
+  --sessions N             a database with so many live sessions; with --audit-rows, one that has both
+  --many-projects N        so many projects
+  --hot PERCENT            one project gets so much of the load
+  --scale                  all of them: 2 processes, 10,000,000 rows, 100,000 sessions, 10,000 projects, 90 %;
+                           64 connections at 0 ms, 16 at 30 ms, unless said otherwise
+
   --peer NAME=URL          another subject: the URL to POST to; repeatable
   --peer-header 'NAME=Header: value'                                        repeatable
   --simulator-port N       where peers find the provider                   (free)
@@ -22,10 +33,13 @@ export interface Case {
   connections: number;
 }
 
-export interface Peer {
-  name: string;
-  url: string;
-  headers: Record<string, string>;
+/** What the service is beside itself. Undefined: not asked for. */
+export interface Scale {
+  processes: number | undefined;
+  auditRows: number | undefined;
+  sessions: number | undefined;
+  manyProjects: number | undefined;
+  hotPercent: number | undefined;
 }
 
 export interface Options {
@@ -35,25 +49,34 @@ export interface Options {
   /** Of each subject, before anything is measured. */
   warmUpSeconds: number;
   projects: number;
+  scale: Scale;
   peers: Peer[];
   simulatorPort: number;
   json: string | undefined;
   check: boolean;
 }
 
-/** Its message is for the person who typed the command. */
-export class UsageError extends Error {}
-
-const MAX_PEERS = 5;
-const RESERVED = ['simulator', 'forwarder', 'service', 'postgres', 'load'];
+const MAX_PROJECTS = 10_000;
+const TWO_CASES: Case[] = [
+  { latencyMs: 0, connections: 64 },
+  { latencyMs: 30, connections: 16 },
+];
+const FULL_SCALE = {
+  processes: '2',
+  'audit-rows': '10000000',
+  sessions: '100000',
+  'many-projects': String(MAX_PROJECTS),
+  hot: '90',
+};
 
 /** Undefined: only help was asked for. */
 export function parseOptions(args: string[]): Options | undefined {
   const values = parse(args);
   if (values.help) return undefined;
   return {
-    ...(values.quick ? quickPlan(values) : planOf(values)),
-    projects: integer('projects', values.projects, 1, 500),
+    ...planOf(values),
+    projects: integer('projects', values.projects, 1, MAX_PROJECTS),
+    scale: scaleOf(values.scale ? { ...FULL_SCALE, ...values } : values),
     peers: peersOf(values.peer, values['peer-header']),
     simulatorPort: integer('simulator-port', values['simulator-port'], 0, 65_535),
     json: values.json,
@@ -64,98 +87,55 @@ export function parseOptions(args: string[]): Options | undefined {
 type Values = ReturnType<typeof parse>;
 type Plan = Pick<Options, 'cases' | 'rounds' | 'seconds' | 'warmUpSeconds'>;
 
-function planOf({ connections = '1,16,64', latency = '0,30', rounds = '5', seconds = '3' }: Values): Plan {
-  const counts = integers('connections', connections, 1, 1_000);
-  return {
-    cases: integers('latency', latency, 0, 5_000).flatMap((latencyMs) =>
-      counts.map((count) => ({ latencyMs, connections: count })),
-    ),
-    ...lengthOf(rounds, seconds),
-    warmUpSeconds: 3,
-  };
-}
-
-function lengthOf(rounds: string, seconds: string): Pick<Plan, 'rounds' | 'seconds'> {
-  return { rounds: integer('rounds', rounds, 1, 50), seconds: integer('seconds', seconds, 1, 60) };
-}
-
-function quickPlan({ connections, latency, rounds = '1', seconds = '1' }: Values): Plan {
-  if (connections !== undefined || latency !== undefined) {
-    throw new UsageError('--quick has its own --connections and --latency: give either');
-  }
-  return {
-    cases: [
-      { latencyMs: 0, connections: 64 },
-      { latencyMs: 30, connections: 16 },
-    ],
-    ...lengthOf(rounds, seconds),
-    warmUpSeconds: 1,
-  };
-}
-
 function parse(args: string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean', default: false } as const;
-  const texts = { ...text, multiple: true, default: [] as string[] } as const;
-  try {
-    return parseArgs({
-      args,
-      options: {
-        connections: text,
-        latency: text,
-        rounds: text,
-        seconds: text,
-        projects: { ...text, default: '20' },
-        quick: flag,
-        peer: texts,
-        'peer-header': texts,
-        'simulator-port': { ...text, default: '0' },
-        json: text,
-        check: flag,
-        help: flag,
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  return valuesOf(args, {
+    connections: TEXT,
+    latency: TEXT,
+    rounds: TEXT,
+    seconds: TEXT,
+    projects: { ...TEXT, default: '20' },
+    quick: FLAG,
+    processes: TEXT,
+    'audit-rows': TEXT,
+    sessions: TEXT,
+    'many-projects': TEXT,
+    hot: TEXT,
+    scale: FLAG,
+    peer: TEXTS,
+    'peer-header': TEXTS,
+    'simulator-port': { ...TEXT, default: '0' },
+    json: TEXT,
+    check: FLAG,
+    help: FLAG,
+  });
 }
 
-function integers(name: string, text: string, least: number, most: number): number[] {
-  const found = text.split(',').map((item) => integer(name, item, least, most));
-  if (found.length > 10) throw new UsageError(`--${name} takes at most 10 numbers`);
-  if (new Set(found).size !== found.length) throw new UsageError(`--${name} names a number twice`);
-  return found;
+function planOf(values: Values): Plan {
+  const [rounds, seconds, warmUpSeconds] = values.quick ? ['1', '1', 1] : ['5', '3', 3];
+  return {
+    cases: casesOf(values),
+    rounds: integer('rounds', values.rounds ?? rounds, 1, 50),
+    seconds: integer('seconds', values.seconds ?? seconds, 1, 60),
+    warmUpSeconds,
+  };
 }
 
-function integer(name: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (/^\d{1,6}$/.test(text) && value >= least && value <= most) return value;
-  throw new UsageError(`--${name} must be of whole numbers from ${least} to ${most}`);
+function casesOf({ quick, scale, connections, latency }: Values): Case[] {
+  const given = connections !== undefined || latency !== undefined;
+  if (quick && given) throw new UsageError('--quick has its own --connections and --latency: give either');
+  if ((quick || scale) && !given) return TWO_CASES;
+  const counts = integers('connections', connections ?? '1,16,64', 1, 1_000);
+  return integers('latency', latency ?? '0,30', 0, 5_000).flatMap((latencyMs) =>
+    counts.map((count) => ({ latencyMs, connections: count })),
+  );
 }
 
-function peersOf(texts: string[], headerTexts: string[]): Peer[] {
-  const peers = texts.map(peerOf);
-  const names = peers.map(({ name }) => name);
-  if (peers.length > MAX_PEERS) throw new UsageError(`--peer can be given ${MAX_PEERS} times`);
-  if (new Set([...names, ...RESERVED]).size !== names.length + RESERVED.length) {
-    throw new UsageError(`each --peer needs a name of its own, and none of ${RESERVED.join(', ')}`);
-  }
-  for (const text of headerTexts) addHeader(peers, text);
-  return peers;
-}
-
-function peerOf(text: string): Peer {
-  const [, name = '', url = ''] = /^([a-z0-9][a-z0-9-]{0,19})=(https?:\/\/.+)$/.exec(text) ?? [];
-  if (!URL.canParse(url))
-    throw new UsageError('--peer must be NAME=URL: a short lower-case name, an http(s) URL');
-  return { name, url, headers: {} };
-}
-
-function addHeader(peers: Peer[], text: string): void {
-  const [, name, header, value] = /^([^=]+)=([\w-]+): *([\x20-\x7e]*)$/.exec(text) ?? [];
-  const peer = peers.find((candidate) => candidate.name === name);
-  if (peer === undefined || header === undefined || value === undefined) {
-    throw new UsageError("--peer-header must be 'NAME=Header: value', NAME being that of a --peer");
-  }
-  peer.headers[header.toLowerCase()] = value;
+function scaleOf(values: Values): Scale {
+  return {
+    processes: optionalInteger('processes', values.processes, 2, 8),
+    auditRows: optionalInteger('audit-rows', values['audit-rows'], 1, 100_000_000),
+    sessions: optionalInteger('sessions', values.sessions, 1, 1_000_000),
+    manyProjects: optionalInteger('many-projects', values['many-projects'], 1, MAX_PROJECTS),
+    hotPercent: optionalInteger('hot', values.hot, 1, 99),
+  };
 }

@@ -1,6 +1,7 @@
-import type { Verdict } from './goals.ts';
-import type { CaseResult, Figures } from './measure.ts';
+import { coresFor, type Verdict } from './goals.ts';
+import type { Added, CaseResult, Comparison, Figures } from './figures.ts';
 import type { Machine } from './machine.ts';
+import type { Subject } from './subjects.ts';
 
 /** Of the machine's CPU in other hands: more than a quiet machine needs for itself. */
 const MUCH = 0.1;
@@ -17,11 +18,8 @@ const COLUMNS = [
   'peak MB',
   'errors',
 ];
-const NAMES: Record<string, string> = {
-  simulator: '(a) simulator',
-  forwarder: '(b) forwarder',
-  service: '(c) service',
-};
+
+type Labels = Record<string, string>;
 
 export function machineText(machine: Machine): string {
   const { cores, model, node, postgres, settings, usage } = machine;
@@ -32,17 +30,41 @@ export function machineText(machine: Machine): string {
   ].join('\n');
 }
 
+/** How long each took to start, where that is known, and what was done before. */
+export function startText(subjects: Subject[]): string {
+  const started = subjects.flatMap(({ label, readyMs }) =>
+    readyMs === undefined ? [] : [`${label} ${fixed(readyMs / 1000, 1)} s`],
+  );
+  const filled = subjects.flatMap(({ label, filled: found }) =>
+    found === undefined ? [] : [`${label}: in ${fixed(found.ms / 1000, 0)} s to ${fixed(found.mb, 0)} MB`],
+  );
+  return [`ready after: ${started.join(', ')}`, ...filled].join('\n');
+}
+
+/** Why a figure of several processes may say little here. */
+export function coresText(processes: number, { cores }: Machine): string {
+  const needed = coresFor(processes);
+  return cores >= needed
+    ? `${cores} cores: ${processes} processes have cores of their own`
+    : `${cores} cores do not allow for ${processes} processes: with load generator, simulator and PostgreSQL they need ${needed}`;
+}
+
+export function labelsOf(subjects: Subject[]): Labels {
+  return Object.fromEntries(subjects.map(({ name, label }) => [name, label]));
+}
+
 /** One case as a table: medians of its rounds; CPU is for one session. */
-export function caseText(result: CaseResult): string {
-  const { latencyMs, connections, medians, ratios, errors, rounds } = result;
-  const rows = Object.entries(medians).map(([name, figures]) => row(name, figures, errors[name] ?? 0));
-  const lines = table([COLUMNS, ...rows]);
+export function caseText(result: CaseResult, labels: Labels): string {
+  const { latencyMs, connections, medians, ratios, comparisons, errors, rounds } = result;
+  const label = (name: string): string => labels[name] ?? name;
+  const rows = Object.entries(medians).map(([name, figures]) => row(label(name), figures, errors[name] ?? 0));
   const kinds = errorKinds(result);
   return [
     `provider ${latencyMs} ms, ${connections} connections, medians of ${rounds.length}`,
-    ...lines,
-    `  c/b: sessions/s ${fixed(ratios.sessionsPerSecond, 2)}, p99 ${fixed(ratios.p99, 2)};` +
-      ` added to p50: c ${fixed(ratios.serviceAddsP50Ms, 2)} ms, b ${fixed(ratios.forwarderAddsP50Ms, 2)} ms`,
+    ...table([COLUMNS, ...rows]),
+    `  c/b: sessions/s ${fixed(ratios.sessionsPerSecond, 2)}, p99 ${fixed(ratios.p99, 2)}` +
+      `${addedText('p50', ratios.addedP50)}${addedText('p99', ratios.addedP99)}`,
+    ...Object.entries(comparisons).map(([name, found]) => comparisonText(label(name), found)),
     ...(result.foreignShare !== null && result.foreignShare > MUCH
       ? [`  BUSY MACHINE: other programs took up to ${fixed(result.foreignShare * 100, 0)} % of its CPU`]
       : []),
@@ -56,9 +78,21 @@ export function verdictText(verdicts: Verdict[]): string {
   return verdicts.map(({ text, met }) => `${words[`${met}`]}  ${text}`).join('\n');
 }
 
-function row(name: string, figures: Figures, errors: number): string[] {
+function addedText(name: string, { serviceMs, forwarderMs, ratio }: Added): string {
+  return `; added ${name}: c ${fixed(serviceMs, 2)} ms, b ${fixed(forwarderMs, 2)} ms, ratio ${fixed(ratio, 2)}`;
+}
+
+function comparisonText(label: string, { sessionsPerSecond, p99, cpu }: Comparison): string {
+  const base = label.slice(0, 3);
+  return (
+    `  ${label} / ${base}: sessions/s ${fixed(sessionsPerSecond, 2)}, p99 ${fixed(p99, 2)},` +
+    ` CPU a session ${fixed(cpu, 2)}`
+  );
+}
+
+function row(label: string, figures: Figures, errors: number): string[] {
   return [
-    NAMES[name] ?? name,
+    label,
     fixed(figures.sessionsPerSecond, 0),
     fixed(figures.p50Ms, 2),
     fixed(figures.p95Ms, 2),

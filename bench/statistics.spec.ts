@@ -1,4 +1,4 @@
-import { difference, median, percentile, ratio, rotated } from './statistics.ts';
+import { difference, median, percentile, ratio, rotated, sum } from './statistics.ts';
 
 describe('percentile', () => {
   const hundred = Array.from({ length: 100 }, (_, index) => index + 1);
@@ -35,6 +35,14 @@ describe('ratio and difference', () => {
     expect(ratio(null, 2)).toBeNull();
     expect(difference(1, 3)).toBe(-2);
     expect(difference(1, null)).toBeNull();
+  });
+});
+
+describe('sum', () => {
+  it('is of all, or of none', () => {
+    expect(sum([1, 2, 3])).toBe(6);
+    expect(sum([1, null])).toBeNull();
+    expect(sum([])).toBe(0);
   });
 });
 

@@ -41,3 +41,9 @@ export function largest(values: readonly Maybe[]): number | null {
   const known = values.filter(isKnown);
   return known.length === 0 ? null : Math.max(...known);
 }
+
+/** Null when one is unknown. */
+export function sum(values: readonly Maybe[]): number | null {
+  const known = values.filter(isKnown);
+  return known.length === values.length ? known.reduce((total, value) => total + value, 0) : null;
+}

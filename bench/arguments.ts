@@ -40,3 +40,9 @@ export function optionalInteger(
 ): number | undefined {
   return text === undefined ? undefined : integer(name, text, least, most);
 }
+
+/** Part of a file's name. */
+export function nameOf(text: string | undefined): string | undefined {
+  if (text === undefined || /^[a-z0-9][a-z0-9-]{0,39}$/.test(text)) return text;
+  throw new UsageError('--name must be of lower-case letters, digits and dashes');
+}

@@ -3,9 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { endWithin, GOAL_MISSED, print, type Run, runCommand } from './command.ts';
 import type { CaseResult } from './figures.ts';
 import { verdictsOf } from './goals.ts';
+import { keep } from './keep.ts';
 import { measureCase, warmUp } from './measure.ts';
 import { type Options, parseOptions, USAGE } from './options.ts';
 import { caseText, coresText, labelsOf, machineText, startText, verdictText } from './report.ts';
+import type { CaseInShort } from './results-page.ts';
 import { settingsOf } from './settings.ts';
 import { setStage } from './stage.ts';
 import { startSubjects } from './subjects.ts';
@@ -47,12 +49,19 @@ async function bench(options: Options, run: Run): Promise<number> {
   if (options.scale.processes !== undefined) print(coresText(options.scale.processes, machine));
   const result = { machine, options: told(options), cases, verdicts };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (options.keep)
+    print(`kept in ${keep({ kind: 'bench', ...result, cases: cases.map(inShort) }, options.name)}`);
   return options.check && !verdicts.every(({ met }) => met) ? GOAL_MISSED : 0;
 }
 
 /** Without where peers are and their headers, which may be secret, and without this machine's files. */
 function told({ cases: _cases, peers, json: _json, ...rest }: Options): object {
   return { ...rest, peers: peers.map(({ name }) => name) };
+}
+
+/** Without each turn. */
+function inShort({ rounds, ...rest }: CaseResult): CaseInShort {
+  return { ...rest, rounds: rounds.length };
 }
 
 /** In seconds: as usual, and at the very most. */

@@ -30,6 +30,7 @@ describe('parseOptions', () => {
       ['--projects', '10001'],
       ['--processes', '1'],
       ['--hot', '100'],
+      ['--name', '../x'],
       ['--quick', '--latency', '30'],
       ['--peer', 'service-2=http://127.0.0.1:1/'],
       ['--unknown'],

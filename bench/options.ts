@@ -1,4 +1,14 @@
-import { FLAG, integer, integers, optionalInteger, TEXT, TEXTS, UsageError, valuesOf } from './arguments.ts';
+import {
+  FLAG,
+  integer,
+  integers,
+  nameOf,
+  optionalInteger,
+  TEXT,
+  TEXTS,
+  UsageError,
+  valuesOf,
+} from './arguments.ts';
 import { type Peer, peersOf } from './peers.ts';
 
 export const USAGE = `npm run bench -- [options]
@@ -23,6 +33,8 @@ The service in another setting, beside itself; each adds to every round:
   --peer-header 'NAME=Header: value'                                        repeatable
   --simulator-port N       where peers find the provider                   (free)
   --json FILE              all rounds, medians and ratios
+  --keep                   keep the result in bench/results
+  --name NAME              a part of the kept result's name
   --check                  exit 1 when a goal is missed
   --help
 `;
@@ -53,6 +65,8 @@ export interface Options {
   peers: Peer[];
   simulatorPort: number;
   json: string | undefined;
+  keep: boolean;
+  name: string | undefined;
   check: boolean;
 }
 
@@ -80,6 +94,8 @@ export function parseOptions(args: string[]): Options | undefined {
     peers: peersOf(values.peer, values['peer-header']),
     simulatorPort: integer('simulator-port', values['simulator-port'], 0, 65_535),
     json: values.json,
+    keep: values.keep,
+    name: nameOf(values.name),
     check: values.check,
   };
 }
@@ -105,6 +121,8 @@ function parse(args: string[]) {
     'peer-header': TEXTS,
     'simulator-port': { ...TEXT, default: '0' },
     json: TEXT,
+    keep: FLAG,
+    name: TEXT,
     check: FLAG,
     help: FLAG,
   });

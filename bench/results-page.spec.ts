@@ -51,4 +51,9 @@ describe('resultsPage', () => {
       expect.stringContaining('| abc1234, changed |'),
     ]);
   });
+
+  it('also lists what has no cases', () => {
+    const { cases: _cases, ...soak } = kept({ kind: 'soak' });
+    expect(resultsPage([{ file: 'soak.json', kept: soak }])).toContain('PostgreSQL 18.0 |  |  | 1 of 2 |');
+  });
 });

@@ -4,7 +4,7 @@ import type { Machine } from './machine.ts';
 
 /** A file of bench/results. */
 export interface Kept {
-  kind: 'bench';
+  kind: 'bench' | 'soak';
   /** RFC 3339 */
   date: string;
   commit: string;
@@ -13,8 +13,10 @@ export interface Kept {
   machine: Machine;
   options: object;
   verdicts: Verdict[];
-  /** Without each turn. */
-  cases: CaseInShort[];
+  /** Of a bench, without each turn. */
+  cases?: CaseInShort[];
+  /** Of a soak. */
+  points?: object[];
 }
 
 export type CaseInShort = Omit<CaseResult, 'rounds'> & { rounds: number };
@@ -36,7 +38,7 @@ export function resultsPage(files: { file: string; kept: Kept }[]): string {
 }
 
 function rowOf({ file, kept }: { file: string; kept: Kept }): string {
-  const { commit, dirty, machine, cases, verdicts } = kept;
+  const { commit, dirty, machine, cases = [], verdicts } = kept;
   const judged = verdicts.filter(({ met }) => met !== null);
   const served = at(cases, 0, ({ sessionsPerSecond, p99 }) => [sessionsPerSecond, p99]);
   const added = at(cases, 30, ({ addedP50, addedP99 }) => [addedP50.ratio, addedP99.ratio]);

@@ -1,4 +1,4 @@
-import { difference, median, percentile, ratio, rotated, sum } from './statistics.ts';
+import { difference, drift, median, percentile, ratio, rotated, sum } from './statistics.ts';
 
 describe('percentile', () => {
   const hundred = Array.from({ length: 100 }, (_, index) => index + 1);
@@ -43,6 +43,20 @@ describe('sum', () => {
     expect(sum([1, 2, 3])).toBe(6);
     expect(sum([1, null])).toBeNull();
     expect(sum([])).toBe(0);
+  });
+});
+
+describe('drift', () => {
+  it('is how far the farthest is from the first, up or down', () => {
+    expect(drift([100, 104, 98])).toBeCloseTo(0.04);
+    expect(drift([100, 104, 80])).toBeCloseTo(0.2);
+    expect(drift([100])).toBe(0);
+  });
+
+  it('is unknown where a value is', () => {
+    expect(drift([100, null, 100])).toBeNull();
+    expect(drift([null, 100])).toBeNull();
+    expect(drift([])).toBeNull();
   });
 });
 

@@ -47,3 +47,9 @@ export function sum(values: readonly Maybe[]): number | null {
   const known = values.filter(isKnown);
   return known.length === values.length ? known.reduce((total, value) => total + value, 0) : null;
 }
+
+/** The farthest that a value is from the first, as a share of the first; null when one is unknown, or there is none. */
+export function drift(values: readonly Maybe[]): number | null {
+  const shares = values.map((value) => ratio(value, values[0]));
+  return shares.every(isKnown) ? largest(shares.map((share) => Math.abs(share - 1))) : null;
+}

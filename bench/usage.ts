@@ -52,6 +52,15 @@ export function memoryOf(pid: number): Memory | null {
   return { residentMb: (resident ?? 0) / KB_A_MB, peakMb: (peak ?? 0) / KB_A_MB };
 }
 
+/** Open files, sockets among them. */
+export function openFiles(pid: number): number | null {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return null;
+  }
+}
+
 function childrenOf(pid: number): number[][] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

@@ -11,6 +11,16 @@ describe('parseOptions', () => {
     ]);
   });
 
+  it('judges every goal also in a hurry', () => {
+    const cases = parseOptions(['--quick'])?.cases ?? [];
+    expect(cases.map(({ latencyMs, connections }) => `${latencyMs}/${connections}`)).toEqual([
+      '0/16',
+      '0/64',
+      '30/16',
+      '30/64',
+    ]);
+  });
+
   it('adds no other setting unasked, and all of them with one word', () => {
     const none = { processes: undefined, auditRows: undefined, sessions: undefined };
     expect(parseOptions([])?.scale).toMatchObject(none);

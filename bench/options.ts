@@ -18,7 +18,8 @@ export const USAGE = `npm run bench -- [options]
   --rounds N               rounds of each case; medians are of these       (5)
   --seconds N              of each subject in each round                   (3)
   --projects N             projects with one client each; 1: all on one    (20)
-  --quick                  64 connections at 0 ms, 16 at 30 ms; one round of 1 s, unless said otherwise
+  --quick                  the cases that goals are for: 16 and 64 connections at 0 and 30 ms; one round of 1 s,
+                           unless said otherwise
 
 The service in another setting, beside itself; each adds to every round:
   --processes N            N processes on one database, and as many forwarders
@@ -71,7 +72,8 @@ export interface Options {
 }
 
 const MAX_PROJECTS = 10_000;
-const TWO_CASES: Case[] = [
+const QUICK = { connections: '16,64', latency: '0,30' };
+const SCALE_CASES: Case[] = [
   { latencyMs: 0, connections: 64 },
   { latencyMs: 30, connections: 16 },
 ];
@@ -138,12 +140,15 @@ function planOf(values: Values): Plan {
   };
 }
 
-function casesOf({ quick, scale, connections, latency }: Values): Case[] {
-  const given = connections !== undefined || latency !== undefined;
-  if (quick && given) throw new UsageError('--quick has its own --connections and --latency: give either');
-  if ((quick || scale) && !given) return TWO_CASES;
-  const counts = integers('connections', connections ?? '1,16,64', 1, 1_000);
-  return integers('latency', latency ?? '0,30', 0, 5_000).flatMap((latencyMs) =>
+function casesOf(values: Values): Case[] {
+  const given = values.connections !== undefined || values.latency !== undefined;
+  if (values.quick && given) {
+    throw new UsageError('--quick has its own --connections and --latency: give either');
+  }
+  if (values.scale && !values.quick && !given) return SCALE_CASES;
+  const { connections = '1,16,64', latency = '0,30' } = values.quick ? QUICK : values;
+  const counts = integers('connections', connections, 1, 1_000);
+  return integers('latency', latency, 0, 5_000).flatMap((latencyMs) =>
     counts.map((count) => ({ latencyMs, connections: count })),
   );
 }

@@ -15,7 +15,10 @@ const typescript = {
 
 export default {
   rootDir: '..',
-  testMatch: ['<rootDir>/{src,bench}/**/*.spec.ts', '<rootDir>/test/{contract,integration}/**/*.spec.ts'],
+  testMatch: [
+    '<rootDir>/{src,bench}/**/*.spec.ts',
+    '<rootDir>/test/{contract,faults,integration}/**/*.spec.ts',
+  ],
   extensionsToTreatAsEsm: ['.ts'],
   transform: typescript,
   // The throttler is CommonJS and requires Nest's ES modules: they must be linked before it is.

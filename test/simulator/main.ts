@@ -1,4 +1,5 @@
-import { startSimulator } from './simulator.ts';
+import { openSync, writeSync } from 'node:fs';
+import { type Sighting, startSimulator } from './simulator.ts';
 
 function portFromEnv(): number {
   const value = process.env['SIMULATOR_PORT'] ?? '0';
@@ -7,8 +8,20 @@ function portFromEnv(): number {
   throw new Error('SIMULATOR_PORT must be a port number');
 }
 
+/** Written before the answer: also what a killed simulator has seen is known. */
+function recorder(path: string): (sighting: Sighting) => void {
+  const file = openSync(path, 'a');
+  return (sighting) => {
+    writeSync(file, `${JSON.stringify(sighting)}\n`);
+  };
+}
+
 async function main(): Promise<void> {
-  const simulator = await startSimulator({ port: portFromEnv() });
+  const record = process.env['SIMULATOR_RECORD'];
+  const simulator = await startSimulator({
+    port: portFromEnv(),
+    ...(record !== undefined && { onRequest: recorder(record) }),
+  });
   const stop = (): void => {
     void simulator.close().finally(() => process.exit(0));
   };

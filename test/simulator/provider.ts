@@ -16,6 +16,7 @@ export interface ProviderState {
   faults: Faults;
   sightings: Sightings;
   revoked: Set<string>;
+  onRequest: (sighting: Sighting) => void;
 }
 
 interface Exchange {
@@ -51,9 +52,10 @@ export async function serveProvider(
   const exchange = begin(state, request, response, path);
   // Faults strike once the request was received whole: the sender cannot know what became of it.
   const body = await readBody(request);
-  if (body.kind === 'gone') return;
   const received = { body, json: body.kind === 'bytes' ? parseJson(body.bytes) : NOT_JSON };
   note(exchange, received);
+  state.onRequest(exchange.sighting);
+  if (body.kind === 'gone') return;
 
   const verdict = await nextVerdict(state.faults, exchange);
   if (response.destroyed || answeredByFault(response, verdict)) return;

@@ -9,7 +9,7 @@ import type { Fault } from './faults.ts';
 import { serveProvider } from './provider.ts';
 import type { ProviderState } from './provider.ts';
 import { Sightings } from './sightings.ts';
-import type { Seen } from './sightings.ts';
+import type { Seen, Sighting } from './sightings.ts';
 
 export { fingerprintOf } from './keys.ts';
 export type { Fault } from './faults.ts';
@@ -18,6 +18,8 @@ export type { KeyTally, Seen, Sighting } from './sightings.ts';
 export interface SimulatorOptions {
   /** 0, the default, lets the system choose. */
   port?: number;
+  /** Told of each request once it was read, before anything is answered. */
+  onRequest?: (sighting: Sighting) => void;
 }
 
 export interface Simulator {
@@ -38,7 +40,12 @@ const HOST = '127.0.0.1';
 const KEEP_ALIVE_MS = 120_000;
 
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const state: ProviderState = { faults: new Faults(), sightings: new Sightings(), revoked: new Set() };
+  const state: ProviderState = {
+    faults: new Faults(),
+    sightings: new Sightings(),
+    revoked: new Set(),
+    onRequest: options.onRequest ?? (() => undefined),
+  };
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     serve(state, request, response);
   });

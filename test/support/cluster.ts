@@ -20,6 +20,18 @@ export async function startTestCluster(): Promise<TestCluster> {
   // Root's server runs as another user, which has to reach its data.
   const directory = mkdtempSync(join('/var/tmp', 'vestibule-test-'));
   chmodSync(directory, 0o711);
+  const cluster = await startClusterIn(directory);
+  return {
+    ...cluster,
+    stop: async () => {
+      await cluster.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The same in a folder of the caller's. */
+export async function startClusterIn(directory: string): Promise<TestCluster> {
   const server = await startEmbeddedPostgres({ directory, log: () => undefined });
   const client = new pg.Client({ connectionString: server.superuserUrl });
   await client.connect();
@@ -30,11 +42,5 @@ export async function startTestCluster(): Promise<TestCluster> {
     migrationUrl: server.urlFor(OWNER, PASSWORD, TEMPLATE),
     servingUrl: server.urlFor(SERVING, PASSWORD, TEMPLATE),
   });
-  return {
-    superuserUrl: server.superuserUrl,
-    stop: async () => {
-      await server.stop();
-      rmSync(directory, { recursive: true, force: true });
-    },
-  };
+  return { superuserUrl: server.superuserUrl, stop: () => server.stop() };
 }

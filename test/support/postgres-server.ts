@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import pg from 'pg';
 import { until } from './until.ts';
 
+const START_TIMEOUT_MS = 30_000;
 const ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/local/bin:/usr/bin:/bin' };
 
 /** A running PostgreSQL that a test takes away and gives back: same data, same port. */
@@ -39,7 +40,45 @@ export class PostgresServer {
     await until('the database server ends', () => !isRunning(this.#pid));
   }
 
+  /** Nothing is flushed or said: the data is as a power cut leaves it. */
+  async kill(): Promise<void> {
+    const pid = this.#pid;
+    sent(pid, 'SIGKILL');
+    // Frozen backends could not notice that their postmaster is gone.
+    this.resume();
+    await until('the database server is gone', () => !isRunning(pid));
+  }
+
+  /** For the last moment of a process, which cannot wait. */
+  killAtOnce(): void {
+    sent(this.#pid, 'SIGKILL');
+  }
+
+  get running(): boolean {
+    // one that was never started has no pid
+    return this.#pid > 0 && isRunning(this.#pid);
+  }
+
+  /** Until it answers; one that gives up, as while backends of a killed one still end, is started again. */
   async start(): Promise<void> {
+    await until(
+      'the database server answers',
+      () => {
+        if (!this.running) this.#spawn();
+        return this.answers();
+      },
+      START_TIMEOUT_MS,
+    );
+  }
+
+  answers(): Promise<boolean> {
+    return ask(this.url, 'SELECT').then(
+      () => true,
+      () => false,
+    );
+  }
+
+  #spawn(): void {
     const [program = '', ...words] = this.#commandLine.trim().split(' "');
     const child: ChildProcess = spawn(
       program,
@@ -48,12 +87,6 @@ export class PostgresServer {
     );
     child.unref();
     this.#pid = child.pid!;
-    await until('the database server answers', () =>
-      ask(this.url, 'SELECT').then(
-        () => true,
-        () => false,
-      ),
-    );
   }
 
   /** The processes of a server whose machine fails: no shutdown, nothing is written any more. */

@@ -51,41 +51,68 @@ export async function runProgram(args: string[], environment: Record<string, str
   return { code, stdout: (stdout ?? []).join(''), stderr: (stderr ?? []).join('') };
 }
 
-/** Starts `serve` on free ports of loopback and waits until it answers. */
-export async function startServiceProcess(environment: Record<string, string>): Promise<ServiceProcess> {
+/** A program that was told to serve, from its first moment on. */
+export interface LaunchedService {
+  pid: number;
+  /** All lines of stdout and stderr so far. */
+  output: string[];
+  exited: Promise<number | null>;
+  /** Where it serves, once it does; rejects when it ends before, or takes too long. */
+  serving: Promise<{ url: string; opsUrl: string }>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Starts `serve`, on free ports of loopback unless told otherwise. */
+export function launchService(
+  environment: Record<string, string>,
+  { timeoutMs = 30_000, keptLines = Infinity }: { timeoutMs?: number; keptLines?: number } = {},
+): LaunchedService {
   const child = spawnProgram(['serve'], { PORT: '0', OPS_PORT: '0', ...environment });
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
-    if (stream !== null) createInterface({ input: stream }).on('line', (line) => output.push(line));
+    if (stream === null) continue;
+    createInterface({ input: stream }).on('line', (line) => {
+      if (output.push(line) > keptLines) output.shift();
+    });
   }
   let ended = false;
   const exited = once(child, 'exit').then(([code]) => {
     ended = true;
     return code as number | null;
   });
-  const { url, ops } = await until(
+  const serving = until(
     'the service serves',
     () => {
       if (ended) throw new Error(`the service ended: ${output.slice(-20).join('\n')}`);
       return servingLine(output);
     },
-    30_000,
-  ).catch((error: unknown) => {
-    child.kill('SIGKILL');
-    throw error;
-  });
+    timeoutMs,
+  );
   return {
-    url,
-    opsUrl: ops,
     pid: child.pid ?? 0,
     output,
     exited,
+    serving: serving.then(({ url, ops }) => ({ url, opsUrl: ops })),
     kill: (signal) => {
       child.kill(signal);
     },
+  };
+}
+
+/** Starts `serve` on free ports of loopback and waits until it answers. */
+export async function startServiceProcess(environment: Record<string, string>): Promise<ServiceProcess> {
+  const { serving, ...service } = launchService(environment);
+  const { url, opsUrl } = await serving.catch((error: unknown) => {
+    service.kill('SIGKILL');
+    throw error;
+  });
+  return {
+    ...service,
+    url,
+    opsUrl,
     stop: async () => {
-      child.kill('SIGTERM');
-      await exited;
+      service.kill('SIGTERM');
+      await service.exited;
     },
   };
 }

@@ -1,0 +1,81 @@
+import pg from 'pg';
+import type { TestDatabase } from '../support/test-database.ts';
+import { signalled } from './belongings.ts';
+import type { RigPostgres } from './database.ts';
+
+const TIMEOUT_MS = 2_000;
+
+/** The services' backends, but for those of the rig itself. */
+const BACKENDS = `SELECT pid FROM pg_stat_activity
+  WHERE datname = $1 AND application_name LIKE 'vestibule%' ORDER BY pid`;
+
+/** kill -9: PostgreSQL cannot know what it left in shared memory, so it throws all others out and recovers. */
+export async function killBackend(
+  { superuserUrl }: RigPostgres,
+  { name }: TestDatabase,
+  draw: number,
+): Promise<undefined | false> {
+  const pids = await within(superuserUrl, async (client) =>
+    (await client.query<{ pid: number }>(BACKENDS, [name])).rows.map(({ pid }) => pid),
+  );
+  const pid = pids[Math.floor(draw * pids.length)];
+  return pid !== undefined && signalled(pid, 'SIGKILL') ? undefined : false;
+}
+
+export async function terminateBackends(
+  { superuserUrl }: RigPostgres,
+  { name }: TestDatabase,
+  perCent: number,
+): Promise<undefined | false> {
+  const ended = await within(superuserUrl, async (client) => {
+    const { rows } = await client.query<{ pid: number }>(BACKENDS, [name]);
+    const some = rows.slice(0, Math.max(1, Math.round((rows.length * perCent) / 100))).map(({ pid }) => pid);
+    await client.query('SELECT pg_terminate_backend(pid) FROM unnest($1::integer[]) AS pid', [some]);
+    return some.length;
+  });
+  return ended > 0 ? undefined : false;
+}
+
+/** Holds what every reservation and every end of some projects waits for. */
+export async function holdSlots({ superuserUrl }: TestDatabase, projects: number): Promise<() => void> {
+  const client = new pg.Client({
+    connectionString: superuserUrl,
+    connectionTimeoutMillis: TIMEOUT_MS,
+    query_timeout: TIMEOUT_MS,
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('SET LOCAL lock_timeout = 1000');
+    const text =
+      'SELECT FROM project_slots ORDER BY taken DESC, project_hash LIMIT $1 FOR UPDATE SKIP LOCKED';
+    await client.query(text, [projects]);
+  } catch (error) {
+    leave(client);
+    throw error;
+  }
+  return () => {
+    leave(client);
+  };
+}
+
+/** Without waiting for a server that may be frozen. */
+function leave(client: pg.Client): void {
+  client.end().catch(() => undefined);
+}
+
+async function within<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: TIMEOUT_MS,
+    query_timeout: TIMEOUT_MS,
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    leave(client);
+  }
+}

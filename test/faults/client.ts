@@ -3,8 +3,8 @@ import type { OpeningFact } from './checks/facts.ts';
 import type { Ledger } from './ledger.ts';
 import type { RigProject } from './projects.ts';
 
-/** A client that waited so long goes away. */
-const PATIENCE_MS = 9_000;
+/** Of who ends, renews or reads a session. */
+const PATIENCE_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 1_000;
 
 export interface Asking {
@@ -15,7 +15,7 @@ export interface Asking {
   route: '/session' | '/v1/realtime/client_secrets';
   idempotencyKey?: string | undefined;
   /** Goes away after this long. */
-  hangUpMs?: number;
+  patienceMs: number;
 }
 
 export interface Granted {
@@ -55,7 +55,7 @@ export class Client {
   }
 
   async open(target: Target, asking: Asking): Promise<Opened> {
-    const { project, tag, token, idempotencyKey, hangUpMs } = asking;
+    const { project, tag, token, idempotencyKey, patienceMs } = asking;
     const sentAt = Date.now();
     const { status, json, requestId } = await this.#send(`${target.url}${asking.route}`, {
       method: 'POST',
@@ -65,7 +65,7 @@ export class Client {
         ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
       },
       body: JSON.stringify(bodyOf(asking)),
-      ...(hangUpMs !== undefined && { patienceMs: hangUpMs }),
+      patienceMs,
     });
     const opening: OpeningFact = {
       tag,

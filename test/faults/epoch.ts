@@ -24,12 +24,16 @@ const RECOVERY_MS = 15_000;
 const RESTART_MS = 45_000;
 /** Beyond a lease: what the sweeper and a busy machine take. */
 const SWEEP_MS = 5_000;
+/** Of who asks while nothing is broken. */
+const PATIENCE_MS = 10_000;
 const BURST_BEYOND = 3;
 const BURSTS_AT_ONCE = 5;
 
 export interface EpochOptions {
   number: number;
+  /** More than are wanted: some may find nothing to strike. */
   plan: PlannedFault[];
+  wanted: number;
   clients: number;
   random: Random;
   signal: AbortSignal;
@@ -76,7 +80,7 @@ export class Epoch {
 
   async run(): Promise<EpochResult> {
     const { run, provider, postgres } = this.#scene;
-    const { random, clients, number, plan, signal } = this.#options;
+    const { random, clients, number, plan, wanted, signal } = this.#options;
     const { database, replicas, projects, tokens, client } = run;
     const since = await databaseNow(database);
     const load = new Load({
@@ -91,7 +95,7 @@ export class Epoch {
     this.#inflictor = new Inflictor({ replicas, provider, postgres, database, load, random });
     let recoveryMs: number;
     try {
-      await this.#inflictor.run(plan, signal);
+      await this.#inflictor.run(plan, wanted, signal);
       await this.#heal(this.#inflictor);
       recoveryMs = await this.#recover();
     } finally {
@@ -142,7 +146,7 @@ export class Epoch {
 
   #open(replica: Replica, project: RigProject, name: string): Promise<Opened> {
     const tag = `${project.id}-e${this.#options.number}-${name}-${replica.index}`;
-    return this.#scene.run.client.open(replica, { project, tag, route: '/session' });
+    return this.#scene.run.client.open(replica, { project, tag, route: '/session', patienceMs: PATIENCE_MS });
   }
 
   /** Until every slot is free: what clients did not give back lapses within a lease. */

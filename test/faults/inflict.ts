@@ -139,10 +139,11 @@ export class Inflictor {
     this.#victims = victims;
   }
 
-  /** One after the other in time, without waiting for those that last. */
-  async run(plan: readonly PlannedFault[], signal: AbortSignal): Promise<void> {
+  /** One after the other in time, without waiting for those that last, until as many as wanted have struck. */
+  async run(plan: readonly PlannedFault[], wanted: number, signal: AbortSignal): Promise<void> {
     const began = performance.now();
     for (const fault of plan) {
+      if (this.history.filter(({ missed }) => missed === undefined).length >= wanted) break;
       const wait = began + fault.at - performance.now();
       if (wait > 0) await delay(wait, undefined, { signal });
       signal.throwIfAborted();

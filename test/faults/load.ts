@@ -15,7 +15,11 @@ export interface LoadOptions {
 }
 
 const PAUSE_MS = [5, 500] as const;
+/** After no answer: a service that is gone must not be asked in a tight loop. */
+const DISCOURAGED_MS = [100, 600] as const;
 const HOLD_MS = [0, 900] as const;
+/** A client that waited so long goes away: some before a provider's or a database's own deadline, some after. */
+const PATIENCE_MS = [1_000, 8_000] as const;
 /** Of what a client does with the session that it got. */
 const ABANDONS = 0.02;
 const END_ATTEMPTS = 4;
@@ -56,7 +60,7 @@ export class Load {
   async #askAndGo(target: Target, random: Random, afterMs: number): Promise<void> {
     const { granted } = await this.#options.client.open(target, {
       ...this.#asking(random),
-      hangUpMs: afterMs,
+      patienceMs: afterMs,
     });
     if (granted !== undefined) await this.#giveBack(granted, random);
   }
@@ -66,12 +70,14 @@ export class Load {
     while (!this.#stopped) {
       await delay(random.integer(...PAUSE_MS));
       const asking = this.#asking(random);
-      let { granted } = await client.open(random.pick(targets), asking);
+      const first = await client.open(random.pick(targets), asking);
+      let { granted } = first;
       // The same again, as after an answer that was lost.
       if (asking.idempotencyKey !== undefined) {
         granted = (await client.open(random.pick(targets), asking)).granted ?? granted;
       }
       if (granted !== undefined) await this.#use(granted, random);
+      else if (first.opening.status === 0) await delay(random.integer(...DISCOURAGED_MS));
     }
   }
 
@@ -85,6 +91,7 @@ export class Load {
       tag,
       token,
       route: random.chance(0.15) ? '/v1/realtime/client_secrets' : '/session',
+      patienceMs: random.integer(...PATIENCE_MS),
       idempotencyKey: random.chance(0.12) ? `again-${tag}` : undefined,
     };
   }

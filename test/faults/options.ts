@@ -25,7 +25,7 @@ export function readOptions(args: string[]): RigOptions {
       epoch: { type: 'string', default: '400' },
       rate: { type: 'string', default: '6' },
       processes: { type: 'string', default: '3' },
-      clients: { type: 'string', default: '32' },
+      clients: { type: 'string', default: '80' },
     },
   });
   const number = (name: 'faults' | 'epoch' | 'rate' | 'processes' | 'clients'): number => {

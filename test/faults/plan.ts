@@ -57,10 +57,10 @@ function shares({ count, first, without }: PlanOptions): FaultKind[] {
   return list.slice(0, count);
 }
 
-/** The square makes large ones rare. */
+/** The cube makes large ones rare. */
 function drawn(random: Random, range: readonly [number, number] | undefined): number {
   const chance = random.next();
   if (range === undefined) return 0;
   const [least, most] = range;
-  return Math.round(least + (most - least) * chance * chance);
+  return Math.round(least + (most - least) * chance ** 3);
 }

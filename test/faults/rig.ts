@@ -16,7 +16,8 @@ import { describe, historyOf, Report } from './report.ts';
 import { type Run, startRun } from './run.ts';
 
 const PROGRESS_MS = 10_000;
-/** Of which the last ones only make up for faults that found nothing to strike. */
+/** How many faults are planned for each that is wanted: some find nothing to strike. */
+const SPARE = 1.2;
 const MAX_EXTRA_EPOCHS = 5;
 
 type Say = (...lines: string[]) => void;
@@ -105,16 +106,17 @@ export class Rig {
   async #runEpoch(number: number, scene: Scene & { without: Set<FaultKind> }): Promise<void> {
     const { seed, faults, epoch: size, rate, processes, clients } = this.#options;
     const random = new Random(`${seed}/epoch-${number}`);
+    const wanted = Math.min(size, faults - this.report.inflicted);
     const plan = planEpoch(random, {
-      count: Math.min(size, faults - this.report.inflicted),
+      count: Math.ceil(wanted * SPARE),
       first: this.#planned + 1,
       perSecond: rate,
       targets: processes,
       without: scene.without,
     });
-    this.#planned += plan.length;
-    this.#epoch = new Epoch(scene, { number, plan, clients, random, signal: this.#signal });
+    this.#epoch = new Epoch(scene, { number, plan, wanted, clients, random, signal: this.#signal });
     const result = await this.#epoch.run();
+    this.#planned += result.evidence.faults.length;
     result.violations.push(...this.#ownEnds.splice(0));
     this.report.add(result);
     this.#epoch = undefined;

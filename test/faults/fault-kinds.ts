@@ -17,7 +17,7 @@ const PAST_A_STATEMENT: Range = [100, 7_000];
 
 export const KINDS = {
   /** kill -9 of a service process, whatever it is doing; another is started in its place. */
-  'service-kill': { share: 70 },
+  'service-kill': { share: 80 },
   'service-stop': { share: 36, forMs: [50, 3_000] },
   'service-stop-past-lease': { share: 3, forMs: PAST_A_LEASE },
 
@@ -57,7 +57,7 @@ export const KINDS = {
   'client-silence': { share: 20, forMs: [100, 4_000] },
   'client-refuse': { share: 12, forMs: [100, 1_500] },
   /** A client that goes away this many ms after it asked. */
-  'client-hangup': { share: 85, amount: [0, 120] },
+  'client-hangup': { share: 75, amount: [0, 120] },
 } as const satisfies Record<string, KindOfFault>;
 
 export type FaultKind = keyof typeof KINDS;

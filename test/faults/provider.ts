@@ -60,8 +60,9 @@ export class Provider {
   }
 
   kill(): void {
-    this.#port = 0;
     this.#child?.kill('SIGKILL');
+    this.#port = 0;
+    this.#child = undefined;
   }
 
   freeze(): () => void {

@@ -31,7 +31,6 @@ export class Rig {
   readonly #say: Say;
   readonly #belongings = new Belongings();
   readonly #ownEnds: Violation[] = [];
-  #planned = 0;
   #epoch: Epoch | undefined;
 
   constructor(options: RigOptions, signal: AbortSignal, say: Say) {
@@ -107,16 +106,17 @@ export class Rig {
     const { seed, faults, epoch: size, rate, processes, clients } = this.#options;
     const random = new Random(`${seed}/epoch-${number}`);
     const wanted = Math.min(size, faults - this.report.inflicted);
+    // The same whatever became of the epochs before.
+    const count = Math.ceil(Math.min(size, faults) * SPARE);
     const plan = planEpoch(random, {
-      count: Math.ceil(wanted * SPARE),
-      first: this.#planned + 1,
+      count,
+      first: number * count + 1,
       perSecond: rate,
       targets: processes,
       without: scene.without,
     });
     this.#epoch = new Epoch(scene, { number, plan, wanted, clients, random, signal: this.#signal });
     const result = await this.#epoch.run();
-    this.#planned += result.evidence.faults.length;
     result.violations.push(...this.#ownEnds.splice(0));
     this.report.add(result);
     this.#epoch = undefined;

@@ -39,6 +39,7 @@ interface Reply {
   /** 0: no whole answer. */
   status: number;
   requestId: string | undefined;
+  retryAfter: string | undefined;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into answers freely
   json: any;
 }
@@ -57,7 +58,7 @@ export class Client {
   async open(target: Target, asking: Asking): Promise<Opened> {
     const { project, tag, token, idempotencyKey, patienceMs } = asking;
     const sentAt = Date.now();
-    const { status, json, requestId } = await this.#send(`${target.url}${asking.route}`, {
+    const { status, json, requestId, retryAfter } = await this.#send(`${target.url}${asking.route}`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -79,7 +80,7 @@ export class Client {
       ...(idempotencyKey !== undefined && { idempotencyKey }),
     };
     const granted = status === 200 ? grantOf(opening, json) : undefined;
-    if (status >= 400) opening.error = errorCode(json);
+    if (status >= 400) opening.error = errorCode(json) + missingHint(status, retryAfter);
     this.#ledger.opened(opening);
     return { opening, granted };
   }
@@ -142,9 +143,12 @@ export class Client {
         signal: AbortSignal.timeout(patienceMs),
       });
       const text = await body.text();
-      return { status: statusCode, requestId: headers['x-request-id']?.toString(), json: parsed(text) };
+      const [requestId, retryAfter] = ['x-request-id', 'retry-after'].map((name) =>
+        headers[name]?.toString(),
+      );
+      return { status: statusCode, requestId, retryAfter, json: parsed(text) };
     } catch {
-      return { status: 0, requestId: undefined, json: undefined };
+      return { status: 0, requestId: undefined, retryAfter: undefined, json: undefined };
     }
   }
 }
@@ -166,6 +170,11 @@ function grantOf(opening: OpeningFact, json: Reply['json']): Granted {
   opening.sessionId = id;
   opening.heldUntil = leaseEnds * 1_000;
   return { opening, id, leaseToken };
+}
+
+/** A refusal without its hint is another answer than the one expected. */
+function missingHint(status: number, retryAfter: string | undefined): string {
+  return [429, 503].includes(status) && retryAfter === undefined ? ' without Retry-After' : '';
 }
 
 /** In our form, or in the provider's. */

@@ -143,7 +143,11 @@ export class Inflictor {
   async run(plan: readonly PlannedFault[], wanted: number, signal: AbortSignal): Promise<void> {
     const began = performance.now();
     for (const fault of plan) {
-      if (this.history.filter(({ missed }) => missed === undefined).length >= wanted) break;
+      if (this.#struck() >= wanted) {
+        // Some may turn out to have found nothing.
+        await Promise.all(this.#pending);
+        if (this.#struck() >= wanted) break;
+      }
       const wait = began + fault.at - performance.now();
       if (wait > 0) await delay(wait, undefined, { signal });
       signal.throwIfAborted();
@@ -157,6 +161,10 @@ export class Inflictor {
   async lift(): Promise<void> {
     await Promise.all(this.#pending);
     for (const undo of this.#lasting) await undo();
+  }
+
+  #struck(): number {
+    return this.history.filter(({ missed }) => missed === undefined).length;
   }
 
   async #inflict(fault: PlannedFault): Promise<void> {

@@ -68,6 +68,12 @@ describe('a repetition under one Idempotency-Key', () => {
   it('is found when it gave another', () => {
     expect(replaysThatDiffer([under('ses_1'), under('ses_2')])).toHaveLength(1);
   });
+
+  it('is found when it was a conflict with what had been granted, not when it came before', () => {
+    const conflict = { ...under('ses_1'), status: 409 };
+    expect(replaysThatDiffer([under('ses_1'), { ...conflict, sentAt: 20 }])).toHaveLength(1);
+    expect(replaysThatDiffer([under('ses_1'), { ...conflict, sentAt: 5 }])).toEqual([]);
+  });
 });
 
 describe('a session that was said to have ended', () => {

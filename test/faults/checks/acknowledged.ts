@@ -29,15 +29,18 @@ function rowProblem({ tag, project }: OpeningFact, session: SessionFact | undefi
   return session.tag === tag && session.project === project ? undefined : 'has the row of another asking';
 }
 
-/** A repetition under one Idempotency-Key gives the session that was given before. */
+/** A repetition under one Idempotency-Key gives the session that was given before, and no conflict with it. */
 export function replaysThatDiffer(openings: readonly OpeningFact[]): Violation[] {
-  const granted = openings.filter(
-    ({ status, idempotencyKey }) => status === 200 && idempotencyKey !== undefined,
-  );
-  return [...Map.groupBy(granted, ({ idempotencyKey }) => idempotencyKey)]
-    .map(([key, list]) => [key, new Set(list.map(({ sessionId }) => sessionId))] as const)
-    .filter(([, ids]) => ids.size > 1)
-    .map(([key, ids]) => ({ check: 'a repetition gives the same', what: `${key}: ${[...ids].join(' ')}` }));
+  const keyed = openings.filter(({ idempotencyKey }) => idempotencyKey !== undefined);
+  return [...Map.groupBy(keyed, ({ idempotencyKey }) => idempotencyKey)].flatMap(([key, list]) => {
+    const granted = list.filter(({ status }) => status === 200);
+    const ids = new Set(granted.map(({ sessionId }) => sessionId));
+    const firstGrantedAt = Math.min(...granted.map(({ answeredAt }) => answeredAt));
+    const refused = list.some(({ status, sentAt }) => status === 409 && sentAt > firstGrantedAt);
+    if (ids.size < 2 && !refused) return [];
+    const what = `${key}: ${[...ids].join(' ')}${refused ? ', and a conflict' : ''}`;
+    return [{ check: 'a repetition gives the same', what }];
+  });
 }
 
 /** What was said to have ended had ended by then. */

@@ -1,9 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { TestDatabase } from '../support/test-database.ts';
 import { signalled } from './belongings.ts';
 import type { RigPostgres } from './database.ts';
 
 const TIMEOUT_MS = 2_000;
+const STEP_MS = 30;
 
 /** The services' backends, but for those of the rig itself. */
 const BACKENDS = `SELECT pid FROM pg_stat_activity
@@ -38,8 +40,33 @@ export async function terminateBackends(
 
 /** Holds what every reservation and every end of some projects waits for. */
 export async function holdSlots({ superuserUrl }: TestDatabase, projects: number): Promise<() => void> {
+  return inTransaction(superuserUrl, async (client) => {
+    await client.query('SET LOCAL lock_timeout = 1000');
+    const text =
+      'SELECT FROM project_slots ORDER BY taken DESC, project_hash LIMIT $1 FOR UPDATE SKIP LOCKED';
+    await client.query(text, [projects]);
+  });
+}
+
+/** Takes the same one by one in the order opposite to everybody else's: whoever waits in a circle, one is thrown out. */
+export async function crossSlots({ superuserUrl }: TestDatabase, projects: number): Promise<() => void> {
+  return inTransaction(superuserUrl, async (client) => {
+    const text = 'SELECT project_hash AS hash FROM project_slots ORDER BY taken DESC LIMIT $1';
+    const { rows } = await client.query<{ hash: string }>(text, [projects]);
+    for (const hash of rows
+      .map((row) => row.hash)
+      .sort()
+      .reverse()) {
+      await client.query('SELECT FROM project_slots WHERE project_hash = $1 FOR UPDATE', [hash]);
+      await delay(STEP_MS);
+    }
+  });
+}
+
+/** Returns what rolls it back. */
+async function inTransaction(url: string, work: (client: pg.Client) => Promise<void>): Promise<() => void> {
   const client = new pg.Client({
-    connectionString: superuserUrl,
+    connectionString: url,
     connectionTimeoutMillis: TIMEOUT_MS,
     query_timeout: TIMEOUT_MS,
   });
@@ -47,10 +74,7 @@ export async function holdSlots({ superuserUrl }: TestDatabase, projects: number
   await client.connect();
   try {
     await client.query('BEGIN');
-    await client.query('SET LOCAL lock_timeout = 1000');
-    const text =
-      'SELECT FROM project_slots ORDER BY taken DESC, project_hash LIMIT $1 FOR UPDATE SKIP LOCKED';
-    await client.query(text, [projects]);
+    await work(client);
   } catch (error) {
     leave(client);
     throw error;

@@ -30,6 +30,8 @@ export const KINDS = {
   'postgres-terminate': { share: 45, amount: [10, 100] },
   /** Somebody else holds the rows that are a project's lock; amount: how many projects. */
   'postgres-lock': { share: 18, forMs: PAST_A_STATEMENT, amount: [1, 6] },
+  /** Somebody takes those rows in the opposite order; amount: how many. */
+  'postgres-deadlock': { share: 15, forMs: [0, 1_500], amount: [3, 20] },
   'disk-full': { share: 7, forMs: [200, 3_000] },
 
   'simulator-kill': { share: 10, forMs: [0, 500] },
@@ -57,7 +59,7 @@ export const KINDS = {
   'client-silence': { share: 20, forMs: [100, 4_000] },
   'client-refuse': { share: 12, forMs: [100, 1_500] },
   /** A client that goes away this many ms after it asked. */
-  'client-hangup': { share: 75, amount: [0, 120] },
+  'client-hangup': { share: 60, amount: [0, 120] },
 } as const satisfies Record<string, KindOfFault>;
 
 export type FaultKind = keyof typeof KINDS;

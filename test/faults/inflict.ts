@@ -8,7 +8,7 @@ import type { Random } from './random.ts';
 import type { Replica } from './replica.ts';
 import type { TcpProxy, Trouble } from '../support/tcp-proxy.ts';
 import type { TestDatabase } from '../support/test-database.ts';
-import { holdSlots, killBackend, terminateBackends } from './backends.ts';
+import { crossSlots, holdSlots, killBackend, terminateBackends } from './backends.ts';
 import type { RigPostgres } from './database.ts';
 
 export interface Victims {
@@ -54,6 +54,13 @@ const silence = (): Trouble => ({ kind: 'silence' });
 const deaf = (): Trouble => ({ kind: 'deaf' });
 const refuse = (): Trouble => ({ kind: 'refuse' });
 
+/** SQLSTATE of who was chosen to be thrown out of a deadlock: it was one. */
+const DEADLOCK = '40P01';
+
+function thrownOut(error: unknown): undefined {
+  if ((error as { code?: string }).code !== DEADLOCK) throw error;
+}
+
 const HOW: Record<FaultKind, Inflict> = {
   'service-kill': (fault, victims) => {
     replicaOf(fault, victims).kill();
@@ -76,6 +83,7 @@ const HOW: Record<FaultKind, Inflict> = {
   },
   'postgres-terminate': ({ amount }, { postgres, database }) => terminateBackends(postgres, database, amount),
   'postgres-lock': ({ amount }, { database }) => holdSlots(database, amount),
+  'postgres-deadlock': ({ amount }, { database }) => crossSlots(database, amount).catch(thrownOut),
   'disk-full': async (_, { postgres }) => {
     await postgres.disk?.fill();
     return () => postgres.heal();

@@ -6,6 +6,8 @@ import { type Belongings, signalled } from './belongings.ts';
 const SKEWED_CLOCK = new URL('./skewed-clock.ts', import.meta.url).pathname;
 /** On two busy cores, with a database that says nothing at first. */
 const START_TIMEOUT_MS = 60_000;
+/** Of the log: defects, and a count of slots that was found to be wrong. */
+const DEFECT = /"level":"(error|fatal)"|slots were counted anew/;
 const KEPT_LINES = 100;
 
 export interface ReplicaOptions {
@@ -15,8 +17,8 @@ export interface ReplicaOptions {
   /** How wrong its clock is. */
   skewMs: number;
   belongings: Belongings;
-  /** Called when it ends although nobody killed it. */
-  onOwnEnd: (what: string) => void;
+  /** Called when it ends although nobody killed it, and for what it should never have to say. */
+  onDefect: (what: string) => void;
 }
 
 /** One of several service processes, behind a way for its clients and with a way of its own to the database. */
@@ -94,7 +96,13 @@ export class Replica {
         NODE_OPTIONS: `--import=${SKEWED_CLOCK} --disable-warning=ExperimentalWarning`,
         CLOCK_SKEW_MS: String(skewMs),
       },
-      { timeoutMs: START_TIMEOUT_MS, keptLines: KEPT_LINES },
+      {
+        timeoutMs: START_TIMEOUT_MS,
+        keptLines: KEPT_LINES,
+        onLine: (line) => {
+          if (DEFECT.test(line)) this.#options.onDefect(`replica ${this.index} says ${line.slice(0, 2_000)}`);
+        },
+      },
     );
     this.#service = service;
     this.#stopped = false;
@@ -120,7 +128,7 @@ export class Replica {
   }
 
   #tellOwnEnd({ output }: LaunchedService, code: number | null): void {
-    this.#options.onOwnEnd(
+    this.#options.onDefect(
       `replica ${this.index} ended by itself (${code}): ${output.slice(-5).join(' | ').slice(0, 2_000)}`,
     );
   }

@@ -30,7 +30,7 @@ export class Rig {
   readonly #signal: AbortSignal;
   readonly #say: Say;
   readonly #belongings = new Belongings();
-  readonly #ownEnds: Violation[] = [];
+  readonly #defects: Violation[] = [];
   #epoch: Epoch | undefined;
 
   constructor(options: RigOptions, signal: AbortSignal, say: Say) {
@@ -96,7 +96,7 @@ export class Rig {
       postgres,
       provider,
       ledger: this.ledger,
-      onOwnEnd: (what) => this.#ownEnds.push({ check: 'no service ends by itself', what }),
+      onDefect: (what) => this.#defects.push({ check: 'no service ends by itself or logs a defect', what }),
     });
     this.#belongings.add(() => run.close());
     return run;
@@ -117,7 +117,7 @@ export class Rig {
     });
     this.#epoch = new Epoch(scene, { number, plan, wanted, clients, random, signal: this.#signal });
     const result = await this.#epoch.run();
-    result.violations.push(...this.#ownEnds.splice(0));
+    result.violations.push(...this.#defects.splice(0));
     this.report.add(result);
     this.#epoch = undefined;
     this.#tell(number, result);

@@ -25,7 +25,7 @@ export interface RunOptions {
   postgres: RigPostgres;
   provider: Provider;
   ledger: Ledger;
-  onOwnEnd: (what: string) => void;
+  onDefect: (what: string) => void;
 }
 
 /** Replicas in production mode on a database of their own. */
@@ -70,8 +70,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
     for (let index = 0; index < options.processes; index += 1) {
       const skewMs = SKEWS_MS[index % SKEWS_MS.length]!;
       const databasePort = (): number => postgres.port;
-      const { onOwnEnd } = options;
-      replicas.push(await Replica.start({ index, environment, databasePort, skewMs, belongings, onOwnEnd }));
+      const { onDefect } = options;
+      replicas.push(await Replica.start({ index, environment, databasePort, skewMs, belongings, onDefect }));
     }
     await Promise.all(
       replicas.map((one) => until('a replica is ready', () => one.isReady(), START_TIMEOUT_MS)),

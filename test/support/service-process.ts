@@ -62,10 +62,16 @@ export interface LaunchedService {
   kill(signal: NodeJS.Signals): void;
 }
 
+export interface LaunchOptions {
+  timeoutMs?: number;
+  keptLines?: number;
+  onLine?: (line: string) => void;
+}
+
 /** Starts `serve`, on free ports of loopback unless told otherwise. */
 export function launchService(
   environment: Record<string, string>,
-  { timeoutMs = 30_000, keptLines = Infinity }: { timeoutMs?: number; keptLines?: number } = {},
+  { timeoutMs = 30_000, keptLines = Infinity, onLine }: LaunchOptions = {},
 ): LaunchedService {
   const child = spawnProgram(['serve'], { PORT: '0', OPS_PORT: '0', ...environment });
   const output: string[] = [];
@@ -73,6 +79,7 @@ export function launchService(
     if (stream === null) continue;
     createInterface({ input: stream }).on('line', (line) => {
       if (output.push(line) > keptLines) output.shift();
+      onLine?.(line);
     });
   }
   let ended = false;

@@ -62,10 +62,7 @@ function thrownOut(error: unknown): undefined {
 }
 
 const HOW: Record<FaultKind, Inflict> = {
-  'service-kill': (fault, victims) => {
-    replicaOf(fault, victims).kill();
-    return undefined;
-  },
+  'service-kill': (fault, victims) => (replicaOf(fault, victims).kill() ? undefined : false),
   'service-stop': (fault, victims) => replicaOf(fault, victims).freeze(),
   'service-stop-past-lease': (fault, victims) => replicaOf(fault, victims).freeze(),
 

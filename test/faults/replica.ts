@@ -1,4 +1,3 @@
-import { ask } from '../support/ask.ts';
 import { type LaunchedService, launchService } from '../support/service-process.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { type Belongings, signalled } from './belongings.ts';
@@ -6,6 +5,7 @@ import { type Belongings, signalled } from './belongings.ts';
 const SKEWED_CLOCK = new URL('./skewed-clock.ts', import.meta.url).pathname;
 /** On two busy cores, with a database that says nothing at first. */
 const START_TIMEOUT_MS = 60_000;
+const ASK_TIMEOUT_MS = 2_000;
 /** Of the log: defects, and a count of slots that was found to be wrong. */
 const DEFECT = /"level":"(error|fatal)"|slots were counted anew/;
 const KEPT_LINES = 100;
@@ -30,9 +30,8 @@ export class Replica {
   #service: LaunchedService | undefined;
   #urls: { url: string; opsUrl: string } | undefined;
   #ending = false;
-  #stopped = false;
+  #killed = false;
   #exited: Promise<unknown> = Promise.resolve();
-  kills = 0;
 
   private constructor(options: ReplicaOptions, clients: TcpProxy, database: TcpProxy) {
     this.index = options.index;
@@ -66,15 +65,18 @@ export class Replica {
 
   async isReady(): Promise<boolean> {
     if (this.#urls === undefined) return false;
-    const answer = await ask(`${this.#urls.opsUrl}/readyz`).catch(() => undefined);
-    return answer?.status === 200;
+    const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
+    const answer = await fetch(`${this.#urls.opsUrl}/readyz`, { signal }).catch(() => undefined);
+    return answer?.ok === true;
   }
 
-  kill(): void {
-    this.kills += 1;
+  /** False while there is no process that was not killed already. */
+  kill(): boolean {
+    if (this.#killed) return false;
     this.#urls = undefined;
-    this.#stopped = true;
+    this.#killed = true;
     this.#service?.kill('SIGKILL');
+    return true;
   }
 
   /** Freezes the process that runs now; returns what thaws that one. */
@@ -105,24 +107,24 @@ export class Replica {
       },
     );
     this.#service = service;
-    this.#stopped = false;
+    this.#killed = false;
     const forget = belongings.atExit(() => {
       service.kill('SIGKILL');
     });
     service.serving.then(
       (urls) => {
-        if (this.#service === service && !this.#stopped) this.#urls = urls;
+        if (this.#service === service && !this.#killed) this.#urls = urls;
       },
       () => {
         // Its exit is looked at below; one that hangs is ended there, too.
-        if (!this.#stopped) service.kill('SIGKILL');
+        if (!this.#killed) service.kill('SIGKILL');
       },
     );
     this.#exited = service.exited.then((code) => {
       forget();
       this.#urls = undefined;
       if (this.#ending) return;
-      if (!this.#stopped) this.#tellOwnEnd(service, code);
+      if (!this.#killed) this.#tellOwnEnd(service, code);
       this.#launch();
     });
   }

@@ -77,10 +77,13 @@ export class Rig {
     // Root's PostgreSQL runs as another user, which has to reach its data.
     const folder = mkdtempSync(join('/var/tmp', 'vestibule-faults-'));
     chmodSync(folder, 0o711);
-    this.#belongings.add(() => {
+    const remove = (): void => {
+      forget();
       rmSync(folder, { recursive: true, force: true });
-    });
+    };
+    this.#belongings.add(remove);
     const { path, disk } = PrivateDisk.mount(folder, this.#belongings);
+    const forget = this.#belongings.atExit(remove);
     if (disk === undefined)
       this.#say('disk-full is left out: only root may mount the small disk that it fills');
     const postgres = await RigPostgres.start(path, disk, this.#belongings);

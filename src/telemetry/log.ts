@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
-import { type Logger, pino } from 'pino';
+import { type Logger, type LoggerOptions, pino } from 'pino';
+import { LogStream } from './log-stream.ts';
 
 /** The service's log: JSON lines on stdout. A class, so that it is also the name under which it is injected. */
 export abstract class Log {}
@@ -17,7 +18,7 @@ const REDACTED = [
 ];
 
 export function createLog(level: string): Log {
-  return pino({
+  const options: LoggerOptions = {
     level,
     base: { service: 'vestibule', pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -27,7 +28,8 @@ export function createLog(level: string): Log {
     },
     serializers: { err: describeError },
     formatters: { level: (label) => ({ level: label }) },
-  });
+  };
+  return level === 'silent' ? pino(options) : pino(options, new LogStream());
 }
 
 /** An error's own words and place, and those of its causes. Other properties can carry requests or rows. */

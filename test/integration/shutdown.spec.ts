@@ -69,6 +69,9 @@ describe('SIGTERM', () => {
     const { code, seconds } = await end;
     expect(code).toBe(0);
     expect(seconds).toBeLessThan(5);
+    const logged = (text: string): number => service.output.filter((line) => line.includes(text)).length;
+    await until('its last line is in the log', () => logged('"msg":"stopped"') === 1);
+    expect(logged('"route":"/session"')).toBe(IN_FLIGHT + 1);
     const created = await stack.database.query("SELECT FROM audit_events WHERE event = 'session_created'");
     expect(created).toHaveLength(IN_FLIGHT);
     const rejections = await stack.database.query(

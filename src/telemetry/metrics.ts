@@ -127,7 +127,9 @@ export class Metrics {
 
   audited(events: readonly AuditEventName[], seconds: number): void {
     if (events.length > 0) this.#auditSeconds.observe(seconds);
-    for (const event of events) this.#audited.inc({ event });
+    const counts = new Map<AuditEventName, number>();
+    for (const event of events) counts.set(event, (counts.get(event) ?? 0) + 1);
+    for (const [event, count] of counts) this.#audited.inc({ event }, count);
   }
 
   setActive(byProject: ReadonlyMap<string, number>): void {

@@ -1,14 +1,13 @@
 import { SpanKind, trace } from '@opentelemetry/api';
-import { Agent, request } from 'undici';
+import { Agent } from 'undici';
 import { AppError } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
 import { isRecord } from '../common/json.ts';
 import { memo } from '../common/memo.ts';
-import { readLimited } from '../common/read-limited.ts';
 import { withoutTrailingSlash } from '../common/url.ts';
 import { traced } from '../telemetry/tracing.ts';
 import type { ProjectKey } from '../vault/project-key.ts';
-import { Deadline } from './deadline.ts';
+import { DeadlineError, post, type PostAnswer } from './post.ts';
 import { type Grant, type MintRequest, RealtimeProvider } from './realtime-provider.ts';
 
 /** Below the lease of an opening session, so that a late answer is the exception. */
@@ -27,12 +26,6 @@ export interface ProviderObserver {
   onAnswered: (seconds: number) => void;
   /** Whether the provider took the key of a mint. */
   onVerdict: (keyFingerprint: string, accepted: boolean) => void;
-}
-
-interface Answer {
-  status: number;
-  retryAfter: string | undefined;
-  text: string;
 }
 
 /** OpenAI's GA Realtime API, `POST {baseUrl}/realtime/client_secrets`. */
@@ -73,8 +66,9 @@ export class OpenAiProvider extends RealtimeProvider {
     }
     if (answer.status !== 200) throw refusal(answer, this.#clock.now());
     const grant = readGrant(answer.text, mint);
-    // As parsed: escapes in the text would hide it.
-    if (JSON.stringify(grant).includes(JSON.stringify(key.reveal()).slice(1, -1))) {
+    // As parsed, where escapes in the text could hide it.
+    const told = answer.text.includes('\\') ? JSON.stringify(grant) : answer.text;
+    if (told.includes(JSON.stringify(key.reveal()).slice(1, -1))) {
       throw providerError('answered with the key itself');
     }
     const latest = Math.floor(this.#clock.now() / 1000) + mint.ttlSeconds + MAX_SKEW_S;
@@ -98,42 +92,42 @@ export class OpenAiProvider extends RealtimeProvider {
     await this.#agent.close();
   }
 
-  async #post(authorization: string, baseUrl: string, body: unknown, signal?: AbortSignal): Promise<Answer> {
+  async #post(
+    authorization: string,
+    baseUrl: string,
+    body: unknown,
+    signal?: AbortSignal,
+  ): Promise<PostAnswer> {
     const started = this.#clock.monotonic();
-    const deadline = new Deadline(DEADLINE_MS, signal);
     try {
-      const response = await request(endpointOf(baseUrl).url, {
-        method: 'POST',
-        dispatcher: this.#agent,
+      const answer = await post(this.#agent, {
+        url: endpointOf(baseUrl).url,
         headers: { authorization, 'content-type': 'application/json' },
         body: JSON.stringify(body),
-        signal: deadline.signal,
+        deadlineMs: DEADLINE_MS,
+        maxAnswerBytes: MAX_ANSWER_BYTES,
+        signal,
       });
-      trace.getActiveSpan()?.setAttribute('http.response.status_code', response.statusCode);
-      const retryAfter = response.headers['retry-after'];
-      return {
-        status: response.statusCode,
-        retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
-        text: await readLimited(response.body, MAX_ANSWER_BYTES),
-      };
+      trace.getActiveSpan()?.setAttribute('http.response.status_code', answer.status);
+      return answer;
     } catch (error) {
-      throw failure(error, deadline.passed);
+      throw failure(error);
     } finally {
-      deadline.clear();
       this.#observer.onAnswered((this.#clock.monotonic() - started) / 1000);
     }
   }
 }
 
 const endpointOf = memo(MAX_KEPT_ENDPOINTS, (baseUrl: string) => {
-  const url = new URL(`${withoutTrailingSlash(baseUrl)}/realtime/client_secrets`);
-  const { hostname, port } = url;
+  const { origin, pathname, search, hostname, port } = new URL(
+    `${withoutTrailingSlash(baseUrl)}/realtime/client_secrets`,
+  );
   const attributes = {
     'http.request.method': 'POST',
     'server.address': hostname,
     ...(port !== '' && { 'server.port': Number(port) }),
   };
-  return { url, attributes };
+  return { url: { origin, pathname, search }, attributes };
 });
 
 function bearer(key: ProjectKey): string {
@@ -196,17 +190,17 @@ function providerError(what: string): AppError {
   return new AppError('provider_error', `The provider ${what}.`);
 }
 
-function isKeyRefused({ status }: Answer): boolean {
+function isKeyRefused({ status }: PostAnswer): boolean {
   return status === 401 || status === 403;
 }
 
-function refusal(answer: Answer, now: number): AppError {
-  const { status, retryAfter, text } = answer;
+function refusal(answer: PostAnswer, now: number): AppError {
+  const { status, headers, text } = answer;
   if (isKeyRefused(answer)) {
     return new AppError('provider_rejected_key', 'The provider rejected the project’s key.');
   }
   if (status === 429) {
-    const seconds = retrySeconds(retryAfter, now);
+    const seconds = retrySeconds(headers['retry-after'], now);
     return new AppError('provider_rate_limited', 'The provider limits this project’s requests.', {
       retryAfter: seconds,
     });
@@ -247,9 +241,9 @@ function retrySeconds(header: string | undefined, now: number): number {
   return seconds >= 1 ? Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S) : DEFAULT_RETRY_AFTER_S;
 }
 
-function failure(error: unknown, timedOut: boolean): AppError {
+function failure(error: unknown): AppError {
   const code = (error as { code?: unknown }).code;
-  if (timedOut || (typeof code === 'string' && code.includes('TIMEOUT'))) {
+  if (error instanceof DeadlineError || (typeof code === 'string' && code.includes('TIMEOUT'))) {
     return new AppError('provider_error', 'The provider did not answer in time.', { status: 504 });
   }
   return new AppError('provider_error', 'The provider could not be asked.', { cause: describe(error) });

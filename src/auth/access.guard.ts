@@ -3,7 +3,7 @@ import type { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import type { RejectionSampler } from '../audit/rejection-sampler.ts';
 import { AppError } from '../common/app-error.ts';
-import { headerOf } from '../http/request-context.ts';
+import { countHeader, headerOf } from '../http/request-context.ts';
 import { ACCESS_METADATA, type AccessRule } from './access.ts';
 import type { AdminKeys } from './admin-keys.ts';
 import { traced } from '../telemetry/tracing.ts';
@@ -26,46 +26,53 @@ export class AccessGuard implements CanActivate {
     this.#rejections = rejections;
   }
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
+  /** Waits for nothing but a token that was not seen before. */
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const rule = this.#reflector.get<AccessRule | undefined>(ACCESS_METADATA, context.getHandler());
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    request.credentials = await this.#judge(rule, request, context);
+    if (rule?.kind === 'caller') return this.#admitCaller(request, context);
+    request.credentials = this.#judge(rule, request);
     return true;
   }
 
-  async #judge(
-    rule: AccessRule | undefined,
-    request: FastifyRequest,
-    context: ExecutionContext,
-  ): Promise<Credentials> {
+  #admitCaller(request: FastifyRequest, context: ExecutionContext): boolean | Promise<boolean> {
+    const admit = (token: VerifiedToken | undefined): boolean => {
+      request.credentials = { kind: 'caller', token };
+      return true;
+    };
+    const token = traced('authenticate', () => this.#token(request, context));
+    return token instanceof Promise ? token.then(admit) : admit(token);
+  }
+
+  #judge(rule: AccessRule | undefined, request: FastifyRequest): Credentials {
     switch (rule?.kind) {
       case 'public':
         return { kind: 'public' };
-      case 'caller':
-        return { kind: 'caller', token: await traced('authenticate', () => this.#token(request, context)) };
       case 'lease':
         return headerOf(request, 'x-admin-api-key') === undefined ? lease(request) : this.#admin(request);
       case 'admin':
         return this.#admin(request);
-      case undefined:
+      default:
         throw new AppError('forbidden', 'This route is closed: it does not declare who may call it.');
     }
   }
 
-  async #token(request: FastifyRequest, context: ExecutionContext): Promise<VerifiedToken | undefined> {
-    try {
-      if (request.headers['x-openai-api-key'] !== undefined) throw new Unauthorized('key_header');
-      // Node keeps the first of several: nobody would judge the others.
-      const { authorization } = request.raw.headersDistinct;
-      if (authorization === undefined) return undefined;
-      if (authorization.length > 1) throw new Unauthorized('bad_authorization');
-      return await this.#jwt.verify(context);
-    } catch (error) {
+  #token(
+    request: FastifyRequest,
+    context: ExecutionContext,
+  ): VerifiedToken | undefined | Promise<VerifiedToken> {
+    const refuse = (error: unknown): never => {
       if (error instanceof Unauthorized) {
         this.#rejections.count('auth_rejected', request.context.address, error.reason);
       }
       throw error;
-    }
+    };
+    const { authorization, 'x-openai-api-key': key } = request.headers;
+    if (key !== undefined) refuse(new Unauthorized('key_header'));
+    if (authorization === undefined) return undefined;
+    // Node keeps the first of several: nobody would judge the others.
+    if (countHeader(request, 'authorization') > 1) refuse(new Unauthorized('bad_authorization'));
+    return this.#jwt.recall(request) ?? this.#jwt.verify(context).catch(refuse);
   }
 
   #admin(request: FastifyRequest): Credentials {

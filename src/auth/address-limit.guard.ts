@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
-import { ThrottlerGuard, type ThrottlerRequest } from '@nestjs/throttler';
+import { ThrottlerGuard } from '@nestjs/throttler';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
@@ -18,48 +18,40 @@ export interface AddressLimitOptions {
   clock: Clock;
 }
 
-/** One limit for all that an address asks of this process, before anything else is looked at. */
+/**
+ * One limit for all that an address asks of this process, before anything else is looked at. No route has a limit of
+ * its own, so what the library asks its Reflector for at every request is not asked.
+ */
 export class AddressLimitGuard extends ThrottlerGuard {
-  readonly #off: boolean;
+  readonly #limit: AddressLimit | undefined;
+  readonly #windows: AddressWindows;
   readonly #clock: Clock;
 
   constructor({ limit, windows, reflector, clock }: AddressLimitOptions) {
     const { requests, seconds } = limit ?? OFF;
     super({ throttlers: [{ name: 'address', limit: requests, ttl: seconds * 1000 }] }, windows, reflector);
-    this.#off = limit === undefined;
+    this.#limit = limit;
+    this.#windows = windows;
     this.#clock = clock;
   }
 
-  protected override async shouldSkip(): Promise<boolean> {
-    return Promise.resolve(this.#off);
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (this.#limit !== undefined) {
+      this.#count(context.switchToHttp().getRequest<FastifyRequest>(), this.#limit);
+    }
+    return Promise.resolve(true);
   }
 
-  protected override async getTracker(request: FastifyRequest): Promise<string> {
-    return Promise.resolve(limitedAddress(request.context.address));
-  }
-
-  protected override generateKey(_context: ExecutionContext, tracker: string): string {
-    return tracker;
-  }
-
-  protected override async handleRequest(properties: ThrottlerRequest): Promise<boolean> {
-    const { context, limit, ttl } = properties;
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const key = await this.getTracker(request);
-    const { totalHits, timeToExpire, isBlocked } = await this.storageService.increment(
-      key,
-      ttl,
-      limit,
-      0,
-      'address',
-    );
+  #count({ context }: FastifyRequest, { requests: limit, seconds }: AddressLimit): void {
+    const counted = this.#windows.count(limitedAddress(context.address), seconds * 1000, limit);
+    const { totalHits, timeToExpire, isBlocked } = counted;
     const resetAt = Math.ceil(this.#clock.now() / 1000) + timeToExpire;
-    request.context.limit = { limit, remaining: Math.max(limit - totalHits, 0), resetAt };
-    if (!isBlocked) return true;
+    context.limit = { limit, remaining: Math.max(limit - totalHits, 0), resetAt };
+    if (!isBlocked) return;
     throw new AppError('rate_limited', 'This address has asked too often.', {
       retryAfter: Math.max(timeToExpire, 1),
       resetAt,
-      limit: request.context.limit,
+      limit: context.limit,
       limitedBy: 'address',
     });
   }

@@ -23,6 +23,11 @@ export class AddressWindows implements ThrottlerStorage {
   }
 
   async increment(key: string, ttl: number, limit: number): Promise<Increment> {
+    return Promise.resolve(this.count(key, ttl, limit));
+  }
+
+  /** What `increment` does, at once. */
+  count(key: string, ttl: number, limit: number): Increment {
     const now = this.#clock.monotonic();
     let window = this.#windows.get(key);
     if (window === undefined || window.startedAt + ttl <= now) {
@@ -34,12 +39,12 @@ export class AddressWindows implements ThrottlerStorage {
     window.hits += 1;
     const seconds = Math.ceil((window.startedAt + ttl - now) / 1000);
     const isBlocked = window.hits > limit;
-    return Promise.resolve({
+    return {
       totalHits: window.hits,
       timeToExpire: seconds,
       isBlocked,
       timeToBlockExpire: isBlocked ? seconds : 0,
-    });
+    };
   }
 
   /** The map keeps the order of window starts, so what is over is at its beginning. */

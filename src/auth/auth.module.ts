@@ -32,7 +32,7 @@ import { TokenVerifier } from './token-verifier.ts';
     provide(AdminKeys, [Settings], ({ adminKeys }) => new AdminKeys(adminKeys ?? [])),
     provide(JwtGuard, [TokenVerifier], (verifier) => {
       passport.use('jwt', new JwtStrategy(verifier));
-      return new JwtGuard();
+      return new JwtGuard(verifier);
     }),
     // In this order: an address over its limit is not even looked at.
     {

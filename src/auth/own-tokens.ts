@@ -31,12 +31,22 @@ export class OwnTokens {
   /** The claims of a token whose signature, times and audience hold; undefined for any other. */
   verify(token: string, skewSeconds: number): jwt.JwtPayload | undefined {
     const claims = this.#signedClaims(token);
-    if (claims === undefined || !isOwnAudience(claims.aud)) return undefined;
+    return claims && this.#holds(claims, skewSeconds) ? claims : undefined;
+  }
+
+  /** Like `verify`, of a token whose signature is remembered; undefined for any other, which is not looked at. */
+  recall(token: string, skewSeconds: number): jwt.JwtPayload | undefined {
+    const claims = this.#signedClaims.recall(token);
+    return claims && this.#holds(claims, skewSeconds) ? claims : undefined;
+  }
+
+  #holds(claims: jwt.JwtPayload, skewSeconds: number): boolean {
+    if (!isOwnAudience(claims.aud)) return false;
     const now = Math.floor(this.#clock.now() / 1000);
     const { exp, nbf = now } = claims;
     // They are what somebody wrote, whatever the type says.
-    if (!Number.isFinite(exp) || !Number.isFinite(nbf)) return undefined;
-    return now < Number(exp) + skewSeconds && nbf <= now + skewSeconds ? claims : undefined;
+    if (!Number.isFinite(exp) || !Number.isFinite(nbf)) return false;
+    return now < Number(exp) + skewSeconds && nbf <= now + skewSeconds;
   }
 
   #checkSignature(token: string): jwt.JwtPayload | undefined {
@@ -69,6 +79,6 @@ export class OwnTokens {
 /** Absent or `vestibule`; a list of one is the same audience (RFC 7519 §4.1.3). */
 function isOwnAudience(audience: unknown): boolean {
   if (audience === undefined) return true;
-  const [first, ...others] = [audience].flat();
-  return first === ISSUER && others.length === 0;
+  if (audience === ISSUER) return true;
+  return Array.isArray(audience) && audience.length === 1 && audience[0] === ISSUER;
 }

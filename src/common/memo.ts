@@ -1,10 +1,16 @@
+export interface Memo<Result> {
+  (text: string): Result;
+  /** The answer, if it is remembered; nothing is computed. */
+  recall(text: string): Result | undefined;
+}
+
 /**
  * A function that remembers up to `max` answers, for arguments of which few are asked for again and again. That there is
  * no answer is not remembered, or whoever asks for what is not there could push out what is.
  */
-export function memo<Result>(max: number, compute: (text: string) => Result): (text: string) => Result {
+export function memo<Result>(max: number, compute: (text: string) => Result): Memo<Result> {
   const known = new Map<string, Result & {}>();
-  return (text) => {
+  const ask = (text: string): Result => {
     const found = known.get(text);
     if (found !== undefined) return found;
     const result = compute(text);
@@ -13,4 +19,5 @@ export function memo<Result>(max: number, compute: (text: string) => Result): (t
     known.set(text, result);
     return result;
   };
+  return Object.assign(ask, { recall: (text: string) => known.get(text) });
 }

@@ -25,6 +25,7 @@ export function limitedAddress(address: string): string {
 
 /** Whether an address is a proxy whose X-Forwarded-For is believed. */
 export function trustedProxy(ranges: AddressRange[]): (address: string) => boolean {
+  if (ranges.length === 0) return () => false;
   return (text) => {
     if (!ipaddr.isValid(text)) return false;
     const address = ipaddr.process(text);

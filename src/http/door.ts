@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
 import type { AppError } from '../common/app-error.ts';
 import { TooBusyError } from '../common/batcher.ts';
-import { SESSION_PATHS } from './request-context.ts';
+import { countHeader, SESSION_PATHS } from './request-context.ts';
 
 /** Shorter silences would only add up to more turns of the event loop. */
 const MIN_SILENCE_MS = 50;
@@ -20,14 +20,15 @@ export type TurnAway = (authorization: string | undefined) => number | undefined
  * much as ten refusals here. Whoever brings a key, or an Authorization that nobody has judged, goes on to its 401.
  */
 export function refusalAtTheDoor(
-  { method, routeOptions, raw }: FastifyRequest,
+  request: FastifyRequest,
   reply: FastifyReply,
   turnAway: TurnAway,
 ): AppError | undefined {
+  const { method, routeOptions, raw } = request;
   if (method !== 'POST' || !SESSION_PATHS.has(routeOptions.url ?? '')) return undefined;
-  const { authorization = [], 'x-openai-api-key': key } = raw.headersDistinct;
-  if (key !== undefined || authorization.length > 1) return undefined;
-  const silence = turnAway(authorization[0]);
+  const { authorization, 'x-openai-api-key': key } = raw.headers;
+  if (key !== undefined || countHeader(request, 'authorization') > 1) return undefined;
+  const silence = turnAway(authorization);
   if (silence === undefined) return undefined;
   if (silence >= MIN_SILENCE_MS) {
     reply.raw.once('close', () => {

@@ -10,7 +10,7 @@ import { normalAddress, trustedProxy } from './address.ts';
 import { answerPreflight, EXPOSED_HEADERS, isClientRoute } from './cors.ts';
 import { refusalAtTheDoor, type TurnAway } from './door.ts';
 import { errorAnswer, rateLimitHeaders } from './error-answer.ts';
-import { headerOf, pathOf, type RequestContext } from './request-context.ts';
+import { countHeader, headerOf, pathOf, type RequestContext } from './request-context.ts';
 import type { RouteTable } from './route-table.ts';
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
@@ -152,7 +152,7 @@ function startSpan(request: FastifyRequest, isTrusted: (address: string) => bool
     method: request.method,
     route: request.routeOptions.url ?? '',
     traceparent: headerOf(request, 'traceparent'),
-    trusted: isTrusted(request.socket.remoteAddress ?? ''),
+    isTrusted: () => isTrusted(request.socket.remoteAddress ?? ''),
   });
 }
 
@@ -161,9 +161,7 @@ function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {
   reply.header('x-request-id', request.id);
   if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   reply.header('x-content-type-options', 'nosniff');
-  for (const [name, value] of Object.entries(rateLimitHeaders(limit))) {
-    if (!reply.hasHeader(name)) reply.header(name, value);
-  }
+  if (limit !== undefined && !reply.hasHeader('x-ratelimit-limit')) reply.headers(rateLimitHeaders(limit));
   if (!isClientRoute(pathOf(request)) || request.method === 'OPTIONS') return;
   reply.header('vary', 'Origin');
   if (allowOrigin === undefined || headerOf(request, 'origin') === undefined) return;
@@ -178,13 +176,14 @@ function takeContentType({ raw: { headers } }: FastifyRequest): string | undefin
 }
 
 /** HTTP/1.1 demands exactly one Host, of which Node would show the first; and it has to be a name that is served. */
-function hostProblem(hosts: string[] | undefined, { raw }: FastifyRequest): AppError | undefined {
-  const [host, ...more] = raw.headersDistinct['host'] ?? [];
-  if (more.length > 0 || (host === undefined && raw.httpVersion === '1.1')) {
+function hostProblem(hosts: string[] | undefined, request: FastifyRequest): AppError | undefined {
+  const { host } = request.raw.headers;
+  if (countHeader(request, 'host') > 1 || (host === undefined && request.raw.httpVersion === '1.1')) {
     return new AppError('invalid_request', 'The request needs one Host header.');
   }
+  if (hosts === undefined) return undefined;
   const name = (host ?? '').toLowerCase().replace(/:\d+$/, '');
-  if (hosts === undefined || hosts.includes(name)) return undefined;
+  if (hosts.includes(name)) return undefined;
   return new AppError('misdirected', 'This host name is not served here.');
 }
 

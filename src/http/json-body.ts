@@ -48,16 +48,21 @@ async function readText(request: FastifyRequest, options: BodyOptions): Promise<
   if (length > MAX_BODY_BYTES) throw tooLarge();
   if (length === 0 && headers['transfer-encoding'] === undefined) return '';
   checkMediaType(request, options);
-  const bytes = await readBytes(request);
+  const bytes = arrivedBytes(request) ?? (await readBytes(request));
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw malformed('is not valid UTF-8');
   }
 }
 
+/** Keeps nothing from one text to the next. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function checkMediaType(request: FastifyRequest, options: BodyOptions): void {
-  const [type = '', ...parameters] = (request.context.contentType ?? '').toLowerCase().split(';');
+  const { contentType } = request.context;
+  if (contentType === 'application/json' && request.headers['content-encoding'] === undefined) return;
+  const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';');
   const typed =
     type.trim() === 'application/json' || (options.plainText === true && type.trim() === 'text/plain');
   const charset = parameters
@@ -71,6 +76,12 @@ function checkMediaType(request: FastifyRequest, options: BodyOptions): void {
       'The body must be application/json in UTF-8, not compressed.',
     );
   }
+}
+
+/** A body that came with its headers, as most do: it is there before anybody asks for it. */
+function arrivedBytes({ raw }: FastifyRequest): Buffer | undefined {
+  if (!raw.complete || raw.readableLength === 0 || raw.readableLength > MAX_BODY_BYTES) return undefined;
+  return (raw.read() as Buffer | null) ?? undefined;
 }
 
 function readBytes({ raw }: FastifyRequest): Promise<Buffer> {

@@ -37,6 +37,16 @@ export function headerOf(request: FastifyRequest, name: string): string | undefi
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
+/** How often a header was sent: of some, Node shows only the first. */
+export function countHeader({ raw: { rawHeaders } }: FastifyRequest, name: string): number {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const sent = rawHeaders[index];
+    if (sent?.length === name.length && sent.toLowerCase() === name) count += 1;
+  }
+  return count;
+}
+
 export const CLIENT_SECRETS_PATH = '/v1/realtime/client_secrets';
 /** A POST to one of these opens a session. */
 export const SESSION_PATHS: ReadonlySet<string> = new Set(['/session', CLIENT_SECRETS_PATH]);

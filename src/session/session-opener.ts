@@ -16,7 +16,7 @@ import { grantedVoice, type OpenRequest } from './open-request.ts';
 import { refusalOf } from './refusal.ts';
 import { reservationOf } from './reservation.ts';
 import { sessionAnswer } from './session-answer.ts';
-import type { ReservationAnswer, SessionStore } from './session-store.ts';
+import type { Reservation, ReservationAnswer, SessionStore } from './session-store.ts';
 
 export interface OpenOptions {
   caller: Caller;
@@ -49,6 +49,9 @@ interface Opening {
   minted: boolean;
 }
 
+/** What freeing a slot takes. */
+type Freeable = Pick<Opening, 'options' | 'sessionId' | 'minted'>;
+
 /** The walk of one session: reserve → mint → activate → answer; any failure after the first frees the slot. */
 export class SessionOpener {
   readonly #store: SessionStore;
@@ -79,13 +82,7 @@ export class SessionOpener {
         : new Idempotency(idempotencyScope(options), idempotencyKey, body);
     const made = { sessionId: newSessionId(this.#clock.now()), leaseToken: newLeaseToken(), idempotency };
     const reservation = reservationOf({ caller, request, origin, ...made }, this.#installation);
-    const reserved = await traced('reserve', () => this.#store.reserve(reservation, gone)).catch(
-      (error: unknown) => {
-        // The answer may be lost and the slot taken all the same.
-        if (!(error instanceof NotSentError)) void this.#free({ options, ...made, minted: false }, error);
-        throw error;
-      },
-    );
+    const reserved = await this.#reserve(reservation, { options, ...made, minted: false });
     if (reserved.limit !== undefined) options.onCounted(reserved.limit);
     if (reserved.verdict === 'replay' && idempotency !== undefined && reserved.sealedAnswer !== undefined) {
       return { answer: idempotency.open(reserved.sealedAnswer), replayed: true };
@@ -100,6 +97,16 @@ export class SessionOpener {
       return { answer, replayed: false };
     } catch (error) {
       await this.#free(opening, error);
+      throw error;
+    }
+  }
+
+  async #reserve(reservation: Reservation, opening: Freeable): Promise<ReservationAnswer> {
+    try {
+      return await traced('reserve', () => this.#store.reserve(reservation, opening.options.gone));
+    } catch (error) {
+      // The answer may be lost and the slot taken all the same.
+      if (!(error instanceof NotSentError)) void this.#free(opening, error);
       throw error;
     }
   }
@@ -169,10 +176,7 @@ export class SessionOpener {
   }
 
   /** Frees the slot in the same breath, or as soon as the database answers again. */
-  async #free(
-    { options, sessionId, minted }: Pick<Opening, 'options' | 'sessionId' | 'minted'>,
-    error: unknown,
-  ): Promise<void> {
+  async #free({ options, sessionId, minted }: Freeable, error: unknown): Promise<void> {
     const code = options.gone.aborted ? 'client_closed' : error instanceof AppError ? error.code : 'internal';
     await this.#store.endEventually({
       session_id: sessionId,

@@ -1,6 +1,7 @@
 import {
   type Context,
   context,
+  INVALID_SPAN_CONTEXT,
   INVALID_TRACEID,
   ROOT_CONTEXT,
   type Span,
@@ -10,7 +11,7 @@ import {
   trace,
   TraceFlags,
 } from '@opentelemetry/api';
-import { tracer } from './tracing.ts';
+import { isTracing, tracer } from './tracing.ts';
 
 export interface RequestStart {
   requestId: string;
@@ -20,7 +21,7 @@ export interface RequestStart {
   /** The W3C header as it was sent. */
   traceparent: string | undefined;
   /** Whether the sender may decide if the trace is recorded. */
-  trusted: boolean;
+  isTrusted: () => boolean;
 }
 
 export interface RequestEnd {
@@ -29,14 +30,23 @@ export interface RequestEnd {
   flow: string | undefined;
 }
 
+/** Of a request that neither its caller nor we trace. */
+const NO_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+
 /** The span of one request: the caller's trace goes on in it, and all that the request does is under it. */
 export class RequestSpan {
   readonly #span: Span;
   readonly #context: Context;
 
-  constructor({ requestId, method, route, traceparent, trusted }: RequestStart) {
+  constructor(start: RequestStart) {
+    if (start.traceparent === undefined && !isTracing()) {
+      this.#span = NO_SPAN;
+      this.#context = ROOT_CONTEXT;
+      return;
+    }
+    const { requestId, method, route, traceparent, isTrusted } = start;
     const name = route === '' ? method : `${method} ${route}`;
-    const parent = parentContext(traceparent, trusted);
+    const parent = parentContext(traceparent, isTrusted);
     const attributes = {
       'http.request.method': method,
       ...(route !== '' && { 'http.route': route }),
@@ -59,10 +69,12 @@ export class RequestSpan {
 
   /** Runs what answers the request, so that its spans are under this one. */
   run(work: () => void): void {
-    context.with(this.#context, work);
+    if (this.#context === ROOT_CONTEXT) work();
+    else context.with(this.#context, work);
   }
 
   end({ status, errorCode, flow }: RequestEnd): void {
+    if (this.#span === NO_SPAN) return;
     this.#span.setAttribute('http.response.status_code', status);
     if (flow !== undefined) this.#span.setAttribute('vestibule.flow', flow);
     if (errorCode !== undefined) this.#span.setAttribute('error.type', errorCode);
@@ -71,10 +83,10 @@ export class RequestSpan {
   }
 }
 
-function parentContext(traceparent: string | undefined, trusted: boolean): Context {
+function parentContext(traceparent: string | undefined, isTrusted: () => boolean): Context {
   const parent = parseTraceparent(traceparent);
   if (parent === undefined) return ROOT_CONTEXT;
-  const traceFlags = trusted ? parent.traceFlags : ownDecision();
+  const traceFlags = isTrusted() ? parent.traceFlags : ownDecision();
   return trace.setSpanContext(ROOT_CONTEXT, { ...parent, traceFlags });
 }
 

@@ -1,21 +1,34 @@
-import { type SpanOptions, SpanStatusCode, trace } from '@opentelemetry/api';
+import { ProxyTracerProvider, type SpanOptions, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AppError } from '../common/app-error.ts';
 import { VERSION } from '../common/version.ts';
 
 /** Spans cost next to nothing and go nowhere until `startTracing` has started the SDK. */
 export const tracer = trace.getTracer('vestibule', VERSION);
 
+let tracing: boolean | undefined;
+
+/** Whether the SDK was started, which is done before the first request or never. */
+export function isTracing(): boolean {
+  const provider = trace.getTracerProvider();
+  return (tracing ??= !(
+    provider instanceof ProxyTracerProvider && provider.getDelegateTracer('') === undefined
+  ));
+}
+
 /**
  * Runs a step of a request as a span of its own, under the span that is active. A span tells names, counts and codes
  * of ours: never a key, a token, a project id or anything that a client sent.
  */
-export async function traced<T>(
+export function traced<T>(
   name: string,
   work: () => Promise<T> | T,
   options: SpanOptions = {},
-): Promise<T> {
+): Promise<T> | T {
   // Nobody is told of this request.
-  if (trace.getActiveSpan() === undefined) return work();
+  return trace.getActiveSpan() === undefined ? work() : inSpan(name, work, options);
+}
+
+async function inSpan<T>(name: string, work: () => Promise<T> | T, options: SpanOptions): Promise<T> {
   return tracer.startActiveSpan(name, options, async (span) => {
     try {
       return await work();

@@ -29,4 +29,12 @@ describe('memo', () => {
     for (const text of ['good', 'bad 1', 'bad 2', 'bad 3', 'good']) known(text);
     expect(asked.filter((text) => text === 'good')).toHaveLength(1);
   });
+
+  it('recalls what it knows, and computes nothing for that', () => {
+    let computed = 0;
+    const counted = memo(2, (text) => `${text} ${(computed += 1)}`);
+    expect(counted.recall('a')).toBeUndefined();
+    counted('a');
+    expect([counted.recall('a'), computed]).toEqual(['a 1', 1]);
+  });
 });

@@ -1,17 +1,25 @@
-import { ProxyTracerProvider, type SpanOptions, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  context,
+  createContextKey,
+  ROOT_CONTEXT,
+  type SpanOptions,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import { AppError } from '../common/app-error.ts';
 import { VERSION } from '../common/version.ts';
 
 /** Spans cost next to nothing and go nowhere until `startTracing` has started the SDK. */
 export const tracer = trace.getTracer('vestibule', VERSION);
 
+const MARK = createContextKey('vestibule.mark');
 let tracing: boolean | undefined;
 
-/** Whether the SDK was started, which is done before the first request or never. */
+/** Whether the SDK was started, which is done before the first request or never: only then is a context handed on. */
 export function isTracing(): boolean {
-  const provider = trace.getTracerProvider();
-  return (tracing ??= !(
-    provider instanceof ProxyTracerProvider && provider.getDelegateTracer('') === undefined
+  return (tracing ??= context.with(
+    ROOT_CONTEXT.setValue(MARK, true),
+    () => context.active().getValue(MARK) === true,
   ));
 }
 

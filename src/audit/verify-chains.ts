@@ -27,24 +27,25 @@ export interface VerifyOptions {
  * whether signed heads still fit.
  */
 export async function verifyChains(queries: AuditQueries, options: VerifyOptions = {}): Promise<Verified> {
-  const { keys = NO_KEYS, stop } = options;
+  const { keys = NO_KEYS } = options;
   const { beginnings, tampered, needsKey } = await readBeginnings(queries, keys);
   const result: Verified = { chains: 0, rows: 0, tampered, complete: true, unknown: 0 };
   if (tampered !== undefined) return result;
   const heads = await queries.heads();
   await walkChains(queries, { heads, beginnings }, options, result);
-  if (result.tampered !== undefined) return result;
-  result.complete = stop?.aborted !== true;
-  if (!result.complete) return result;
-  const checked = new Anchors(queries, keys, beginnings);
-  result.tampered =
-    (await withoutHead(queries, heads, beginnings)) ??
-    (await checked.ofDatabase(stop)) ??
-    (await checkAll(checked, options.anchors));
+  if (result.tampered === undefined && !isStopped(options)) {
+    const checked = new Anchors(queries, keys, beginnings);
+    result.tampered =
+      (await withoutHead(queries, heads, beginnings)) ?? (await checkAnchors(checked, options));
+    result.unknown = checked.unknown;
+  }
   if (result.tampered === undefined && needsKey !== undefined) throw new KeyMissingError(needsKey);
-  result.unknown = checked.unknown;
-  result.complete = stop?.aborted !== true;
+  result.complete = !isStopped(options);
   return result;
+}
+
+function isStopped({ stop }: VerifyOptions): boolean {
+  return stop?.aborted === true;
 }
 
 async function walkChains(
@@ -80,14 +81,17 @@ async function withoutHead(
   return undefined;
 }
 
-async function checkAll(
+/** Those of the database, then those that were kept elsewhere. */
+async function checkAnchors(
   checked: Anchors,
-  anchors: AsyncIterable<SignedHead[]> | undefined,
+  { stop, anchors }: VerifyOptions,
 ): Promise<Tampered | undefined> {
+  const tampered = await checked.ofDatabase(stop);
+  if (tampered !== undefined) return tampered;
   for await (const heads of anchors ?? []) {
     const before = checked.unknown;
-    const tampered = await checked.check(heads);
-    if (tampered !== undefined) return tampered;
+    const found = await checked.check(heads);
+    if (found !== undefined) return found;
     if (checked.unknown > before) throw new KeyMissingError(checked.unknownKey ?? '');
   }
   return undefined;

@@ -20,12 +20,11 @@ describe('what the serving role’s sessions are set to', () => {
   const defaults = async (): Promise<Record<string, string>> => {
     const client = new pg.Client({ connectionString: stack.database.servingUrl });
     await client.connect();
-    const found = await Promise.all(
-      Object.keys(OURS).map(async (name) => {
-        const { rows } = await client.query<Record<string, string>>(`SHOW ${name}`);
-        return [name, rows[0]![name]!] as const;
-      }),
-    );
+    const found: [string, string][] = [];
+    for (const name of Object.keys(OURS)) {
+      const { rows } = await client.query<Record<string, string>>(`SHOW ${name}`);
+      found.push([name, rows[0]![name]!]);
+    }
     await client.end();
     return Object.fromEntries(found);
   };

@@ -1,4 +1,4 @@
-import { Batcher, NotSentError } from './batcher.ts';
+import { Batcher } from './batcher.ts';
 
 interface Run {
   items: number[];
@@ -62,22 +62,5 @@ describe('Batcher', () => {
     void batcher.submit(1);
     void batcher.submit(2);
     await expect(batcher.submit(3)).rejects.toMatchObject({ code: 'unavailable', status: 503 });
-  });
-
-  it('leaves out who is gone before the batch forms, and sends nothing when all are', async () => {
-    const { batcher, runs } = recorded({ maxBatch: 2, maxUnanswered: 100 });
-    const gone = new AbortController();
-    void batcher.submit(1);
-    const left = [2, 3, 4].map((item) => batcher.submit(item, item === 2 ? gone.signal : undefined));
-    gone.abort();
-    runs[0]?.answer(['']);
-    await expect(left[0]).rejects.toBeInstanceOf(NotSentError);
-    await settled();
-    expect(runs[1]?.items).toEqual([3, 4]);
-    const last = batcher.submit(5, gone.signal);
-    runs[1]?.answer(['', '']);
-    await expect(last).rejects.toBeInstanceOf(NotSentError);
-    void batcher.submit(6);
-    expect(runs[2]?.items).toEqual([6]);
   });
 });

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
 import type { AppError } from '../common/app-error.ts';
-import { TooBusyError } from '../common/batcher.ts';
+import { TooBusyError } from '../common/submissions.ts';
 import { countHeader, SESSION_PATHS } from './request-context.ts';
 
 /** Shorter silences would only add up to more turns of the event loop. */

@@ -1,4 +1,4 @@
-import { TooBusyError } from '../common/batcher.ts';
+import { TooBusyError } from '../common/submissions.ts';
 import type { Clock } from '../common/clock.ts';
 
 /** Whoever would wait longer than this for a reservation is turned away. */

@@ -53,31 +53,44 @@ export function sharedOf(items: Reservation[]): { projects: string; shared: stri
 }
 
 /** False when only a walk can tell: who has a cap of its own, or follows another with its Idempotency-Key or window. */
-function add({ projects, windows, quotas, keys }: Shared, item: Reservation): boolean {
-  const { project_hash: hash, cap, vault_cap, client_cap, flow, quota, idempotency } = item;
+function add(shared: Shared, item: Reservation): boolean {
+  const alike = [
+    addProject(shared, item),
+    ...item.windows.map((window) => addWindow(shared, window)),
+    addQuota(shared, item),
+    addKey(shared, item),
+  ];
+  return alike.every(Boolean);
+}
+
+function addProject({ projects }: Shared, item: Reservation): boolean {
+  const { project_hash: hash, cap, vault_cap, client_cap, flow } = item;
   const project = projects.get(hash) ?? { hash, n: 0, by_vault: 0, cap, vault_cap };
   projects.set(hash, project);
   project.n += 1;
   if (flow === 'vault') project.by_vault += 1;
-  let alike = client_cap >= cap && project.cap === cap && project.vault_cap === vault_cap;
-  for (const one of item.windows) {
-    const key = windowKey(one);
-    const window = windows.get(key) ?? { ...one, n: 0 };
-    windows.set(key, window);
-    window.n += 1;
-    alike &&= window.requests === one.requests && window.seconds === one.seconds;
-  }
-  if (quota !== undefined) {
-    const known = quotas.get(quota.subject) ?? { subject: quota.subject, max: quota.limit, n: 0 };
-    quotas.set(quota.subject, known);
-    known.n += 1;
-    alike &&= known.max === quota.limit;
-  }
-  if (idempotency !== undefined) {
-    alike &&= !keys.has(idempotency.key_hash);
-    keys.add(idempotency.key_hash);
-  }
-  return alike;
+  return client_cap >= cap && project.cap === cap && project.vault_cap === vault_cap;
+}
+
+function addWindow({ windows }: Shared, one: Window): boolean {
+  const window = windows.get(windowKey(one)) ?? { ...one, n: 0 };
+  windows.set(windowKey(one), window);
+  window.n += 1;
+  return window.requests === one.requests && window.seconds === one.seconds;
+}
+
+function addQuota({ quotas }: Shared, { quota }: Reservation): boolean {
+  if (quota === undefined) return true;
+  const known = quotas.get(quota.subject) ?? { subject: quota.subject, max: quota.limit, n: 0 };
+  quotas.set(quota.subject, known);
+  known.n += 1;
+  return known.max === quota.limit;
+}
+
+function addKey({ keys }: Shared, { idempotency }: Reservation): boolean {
+  if (idempotency === undefined) return true;
+  const { size } = keys;
+  return keys.add(idempotency.key_hash).size > size;
 }
 
 /** The answer to each request, in the order of the requests. */

@@ -2,7 +2,7 @@ import { auditEntry } from '../audit/audit-entry.ts';
 import type { AuditOrigin } from '../audit/audit-event.ts';
 import type { Caller } from '../auth/caller.ts';
 import { AppError, type LimitState, unavailable } from '../common/app-error.ts';
-import { NotSentError } from '../common/batcher.ts';
+import { NotSentError } from '../common/submissions.ts';
 import type { Clock } from '../common/clock.ts';
 import { newLeaseToken, newSessionId } from '../common/ids.ts';
 import type { Installation } from '../database/installation.ts';

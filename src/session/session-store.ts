@@ -4,10 +4,10 @@ import type { Chains } from '../audit/chains.ts';
 import type { AuditSink } from '../audit/sinks/audit-sink.ts';
 import { Batcher } from '../common/batcher.ts';
 import type { Clock } from '../common/clock.ts';
-import { Turnstile } from '../common/turnstile.ts';
 import type { Database, Statement } from '../database/database.ts';
 import type { Admission } from './admission.ts';
 import { type ReservedBatch, sharedOf, toAnswers } from './reservation-batch.ts';
+import { SessionRounds } from './session-rounds.ts';
 
 /** A fixed window that a request counts in; the last of several is the one that answers report. */
 export interface Window {
@@ -79,25 +79,51 @@ export interface End {
   event: AuditEntry;
 }
 
-const RESERVE = { name: 'reserve_sessions', text: 'SELECT reserve_sessions($1, $2, $3, $4, $5) AS answer' };
-const ACTIVATE = { name: 'activate_sessions', text: 'SELECT activate_sessions($1, $2, $3) AS answer' };
-const END = { name: 'end_sessions', text: 'SELECT end_sessions($1, $2, $3) AS answer' };
+const RESERVING = 'reserve_sessions($1, $2, $3, $4, $5) AS reserved';
+const RESERVE = { name: 'reserve_sessions', text: `SELECT ${RESERVING}` };
+const ACTIVATE = {
+  name: 'activate_sessions',
+  text: 'SELECT activate_sessions($1, $2, $3) AS activated',
+};
+/** In this order: slots are locked before sessions, as by those who end sessions. */
+const RESERVE_AND_ACTIVATE = {
+  name: 'reserve_and_activate_sessions',
+  text: `SELECT ${RESERVING}, activate_sessions($6, $7, $5) AS activated`,
+};
+const END = { name: 'end_sessions', text: 'SELECT end_sessions($1, $2, $3) AS ended' };
 
 const MAX_BATCH = 100;
-const MAX_UNANSWERED = 2_000;
+/** What frees a slot is never turned away before a reservation is. */
+const MAX_UNANSWERED_ENDS = 8_000;
+const MAX_REMEMBERED_ENDS = 2_000;
 
-/**
- * A session's steps as sentences of PostgreSQL, each answered once it is committed. Concurrent ones share a
- * statement and its commit, and the kinds take turns, so that batches are large and their fixed cost is shared by many.
- */
+/** What a function says of each item, and the rows that it wrote. */
+interface Stepped {
+  ids: string[] | null;
+  lines: string[] | null;
+}
+
+interface RoundRow {
+  reserved?: ReservedBatch;
+  activated?: Stepped;
+}
+
+/** With its text, which is made while the round before is under way. */
+interface Step<Item> {
+  item: Item;
+  text: string;
+}
+
+/** A session's steps as sentences of PostgreSQL, each answered once it is committed, and many by one statement. */
 export class SessionStore {
   readonly #database: Database;
   readonly #sink: AuditSink;
   readonly #clock: Clock;
   readonly #onAudited: Appended;
   readonly #admission: Admission;
-  readonly #reservations: Batcher<Reservation, ReservationAnswer>;
-  readonly #activations: Batcher<Activation, boolean>;
+  readonly #reserving: string;
+  readonly #activating: string;
+  readonly #rounds: SessionRounds<Step<Reservation>, ReservationAnswer, Step<Activation>>;
   readonly #ends: Batcher<End, boolean>;
   readonly #unanswered = new Map<string, End>();
 
@@ -113,24 +139,25 @@ export class SessionStore {
     this.#clock = clock;
     this.#admission = admission;
     this.#onAudited = onAudited;
-    const [reserving, activating, ending] = [chains.open(), chains.open(), chains.open()];
-    const turnstile = new Turnstile();
-    const limits = { maxBatch: MAX_BATCH, maxUnanswered: MAX_UNANSWERED, turnstile };
-    // What confirms or frees a reservation is never turned away before a reservation is.
-    const roomy = { maxBatch: MAX_BATCH, maxUnanswered: 4 * MAX_UNANSWERED, turnstile };
-    this.#reservations = new Batcher((items) => this.#reserveBatch(reserving, items), limits);
-    this.#activations = new Batcher((items) => this.#activateBatch(activating, items), roomy);
-    this.#ends = new Batcher((items) => this.#step(END, ending, items), roomy);
+    this.#reserving = chains.open();
+    this.#activating = chains.open();
+    this.#rounds = new SessionRounds((reserving, activating) => this.#round(reserving, activating));
+    const ending = chains.open();
+    this.#ends = new Batcher((items) => this.#end(ending, items), {
+      maxBatch: MAX_BATCH,
+      maxUnanswered: MAX_UNANSWERED_ENDS,
+    });
   }
 
-  /** Not even begun for a client that is gone before its turn comes. */
-  reserve(reservation: Reservation, gone: AbortSignal): Promise<ReservationAnswer> {
-    return this.#admission.waitFor(this.#reservations.submit(reservation, gone));
+  /** Not even begun for a client that is gone before its turn comes, nor while the audit could not be kept. */
+  async reserve(reservation: Reservation, gone: AbortSignal): Promise<ReservationAnswer> {
+    this.#sink.assertUsable();
+    return this.#admission.waitFor(this.#rounds.reserve(stepOf(reservation), gone));
   }
 
   /** False when the session no longer waits to be activated: its lease lapsed or it was ended. */
   activate(activation: Activation): Promise<boolean> {
-    return this.#activations.submit(activation);
+    return this.#rounds.activate(stepOf(activation));
   }
 
   /** False when the session held no slot any more. */
@@ -146,7 +173,7 @@ export class SessionStore {
     try {
       await this.end(end);
     } catch {
-      if (this.#unanswered.size < MAX_UNANSWERED) this.#unanswered.set(end.session_id, end);
+      if (this.#unanswered.size < MAX_REMEMBERED_ENDS) this.#unanswered.set(end.session_id, end);
     }
   }
 
@@ -157,51 +184,83 @@ export class SessionStore {
     await Promise.all(ends.map((end) => this.endEventually(end)));
   }
 
-  async #reserveBatch(chain: string, items: Reservation[]): Promise<ReservationAnswer[]> {
-    const { projects, shared } = sharedOf(items);
+  async #round(
+    reserving: Step<Reservation>[],
+    activating: Step<Activation>[],
+  ): Promise<{ reserved: ReservationAnswer[]; activated: boolean[] }> {
     const started = this.#clock.monotonic();
-    const values = [chain, projects, JSON.stringify(items.map(withEntry)), shared, this.#sink.enabled];
-    const [row] = await this.#database.query<{ answer: ReservedBatch }>(RESERVE, values);
-    const batch = row?.answer as ReservedBatch;
-    const answers = toAnswers(items, batch);
-    const audited = new Array<AuditEventName>(batch.expired ?? 0).fill('session_expired');
-    for (const { verdict } of answers) if (verdict === 'reserved') audited.push('vault_key_loaded');
-    await this.#recorded(audited, started, batch.lines);
-    return answers;
-  }
-
-  async #activateBatch(chain: string, items: Activation[]): Promise<boolean[]> {
-    return this.#step(ACTIVATE, chain, items, JSON.stringify(items.map(withEntry)));
-  }
-
-  async #step(
-    statement: Statement,
-    chain: string,
-    items: (Activation | End)[],
-    text = JSON.stringify(items),
-  ): Promise<boolean[]> {
-    const started = this.#clock.monotonic();
-    const values = [chain, text, this.#sink.enabled];
-    const [row] = await this.#database.query<{ answer: { ids: string[] | null; lines: string[] } }>(
-      statement,
-      values,
+    const reservations = reserving.map(({ item }) => item);
+    const [row] = await this.#database.query<RoundRow>(
+      ...this.#statement(reservations, reserving, activating),
     );
-    const ids = new Set(row?.answer.ids);
-    // Of two who end the same session one did.
-    const done = items.map(({ session_id: id }) => ids.delete(id));
-    const audited = items.filter((_, index) => done[index]).map(({ event }) => event.event);
-    await this.#recorded(audited, started, row?.answer.lines);
+    const { reserved, activated } = row ?? {};
+    const answers = reserved === undefined ? [] : toAnswers(reservations, reserved);
+    const done = doneOf(
+      activating.map(({ item }) => item),
+      activated,
+    );
+    const audited = auditedBy(reserved?.expired ?? 0, answers, done);
+    await this.#recorded(audited, started, [reserved?.lines, activated?.lines]);
+    return { reserved: answers, activated: done };
+  }
+
+  #statement(
+    reservations: Reservation[],
+    reserving: Step<Reservation>[],
+    activating: Step<Activation>[],
+  ): [Statement, unknown[]] {
+    const echo = this.#sink.enabled;
+    const activation = [this.#activating, listOf(activating)];
+    if (reserving.length === 0) return [ACTIVATE, [...activation, echo]];
+    const { projects, shared } = sharedOf(reservations);
+    const reservation = [this.#reserving, projects, listOf(reserving), shared, echo];
+    if (activating.length === 0) return [RESERVE, reservation];
+    return [RESERVE_AND_ACTIVATE, [...reservation, ...activation]];
+  }
+
+  async #end(chain: string, ends: End[]): Promise<boolean[]> {
+    const started = this.#clock.monotonic();
+    const values = [chain, JSON.stringify(ends), this.#sink.enabled];
+    const [row] = await this.#database.query<{ ended: Stepped }>(END, values);
+    const done = doneOf(ends, row?.ended);
+    const audited = ends.filter((_, index) => done[index]).map(({ event }) => event.event);
+    await this.#recorded(audited, started, [row?.ended.lines]);
     return done;
   }
 
   /** What is answered is durable in both places. */
-  async #recorded(events: AuditEventName[], started: number, lines: string[] | null = []): Promise<void> {
+  async #recorded(
+    events: AuditEventName[],
+    started: number,
+    lines: (string[] | null | undefined)[],
+  ): Promise<void> {
     this.#onAudited(events, (this.#clock.monotonic() - started) / 1000);
-    if (this.#sink.enabled) await this.#sink.write(lines ?? []);
+    if (this.#sink.enabled) await this.#sink.write(lines.flatMap((some) => some ?? []));
   }
 }
 
-/** An item beside its audit entry's fields. */
-function withEntry<Item extends Reservation | Activation>({ event, ...item }: Item): object {
-  return { ...item, ...event };
+function auditedBy(expired: number, reserved: ReservationAnswer[], activated: boolean[]): AuditEventName[] {
+  const reservations = reserved.filter(({ verdict }) => verdict === 'reserved').length;
+  const activations = activated.filter(Boolean).length;
+  return [
+    ...new Array<AuditEventName>(expired).fill('session_expired'),
+    ...new Array<AuditEventName>(reservations).fill('vault_key_loaded'),
+    ...new Array<AuditEventName>(activations).fill('session_created'),
+  ];
+}
+
+/** Of two who name the same session one did it. */
+function doneOf(items: { session_id: string }[], stepped: Stepped | undefined): boolean[] {
+  const ids = new Set(stepped?.ids);
+  return items.map(({ session_id: id }) => ids.delete(id));
+}
+
+function stepOf<Item extends Reservation | Activation>(item: Item): Step<Item> {
+  const { event, ...rest } = item;
+  return { item, text: JSON.stringify({ ...rest, ...event }) };
+}
+
+/** A JSON array. */
+function listOf(steps: Step<unknown>[]): string {
+  return `[${steps.map(({ text }) => text).join(',')}]`;
 }

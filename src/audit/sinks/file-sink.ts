@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { unavailable } from '../../common/app-error.ts';
-import { NotSentError } from '../../common/batcher.ts';
+import { NotSentError } from '../../common/submissions.ts';
 import type { Clock } from '../../common/clock.ts';
 import { errorCode } from '../../common/private-files.ts';
 import { within } from '../../common/within.ts';

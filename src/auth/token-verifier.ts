@@ -33,7 +33,13 @@ export class TokenVerifier {
   /** At once, of a token of our own that was verified before and still holds; undefined for any other. */
   recall(token: string): VerifiedToken | undefined {
     const claims = this.#own.recall(token, SKEW_S);
-    return claims && isOwnIssuer(claims.iss) ? this.#verified(claims, undefined, claims.sub) : undefined;
+    if (claims === undefined || !isOwnIssuer(claims.iss)) return undefined;
+    try {
+      return this.#verified(claims, undefined, claims.sub);
+    } catch {
+      // `verify` refuses it
+      return undefined;
+    }
   }
 
   /** Rejects with InvalidTokenError, or with a 503 when nobody can be asked whether it holds. */

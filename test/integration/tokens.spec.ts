@@ -252,8 +252,10 @@ describe('an own token', () => {
     ['aud is a list of others', { aud: ['other'] }],
     ['aud is null', { aud: null }],
     ['aud is a number', { aud: 0 }],
-  ])('is refused when %s', async (_what, claims) => {
-    await expectRefused(own(claims));
+  ])('is refused when %s, also once its signature is known', async (_what, claims) => {
+    const token = own(claims);
+    await expectRefused(token);
+    await expectRefused(token);
   });
 
   it.each<[string, Json]>([

@@ -18,7 +18,8 @@ import { aClient } from '../support/manifests.ts';
 import { parseMetrics } from '../support/metrics-text.ts';
 import { runProgram, type ServiceProcess } from '../support/service-process.ts';
 import { isReady } from '../support/services.ts';
-import { ask, PROJECT, startStack, type Stack } from '../support/stack.ts';
+import { slotsTaken } from '../support/session-records.ts';
+import { type Answer, ask, PROJECT, startStack, type Stack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 
 /** An audited effect of its own: each leaves one row. */
@@ -45,11 +46,24 @@ describe('the audit file', () => {
   });
 
   const start = async (required: 'on' | 'off', file = path): Promise<void> => {
-    service = await stack.addService({ VESTIBULE_AUDIT_FILE: file, VESTIBULE_AUDIT_FILE_REQUIRED: required });
+    service = await stack.addService({
+      VESTIBULE_AUDIT_FILE: file,
+      VESTIBULE_AUDIT_FILE_REQUIRED: required,
+    });
   };
   const ready = (): Promise<unknown> => until('it is ready', () => isReady(service));
   const token = async (): Promise<number> =>
     (await stack.admin(TOKEN, { base: service.url, body: { ttl_seconds: 60 } })).status;
+  const open = (): Promise<Answer> =>
+    stack.request('/session', {
+      base: service.url,
+      body: { project_id: PROJECT },
+    });
+  const expectRefused = ({ status, json, headers }: Answer): void => {
+    expect([status, json.error, headers.get('retry-after')]).toEqual([503, 'unavailable', '1']);
+  };
+  const mints = (): number => stack.simulator.seen().log.length;
+  const rows = async (): Promise<number> => (await stack.database.query('SELECT FROM audit_events')).length;
   const lines = (file = path): string[] => readFileSync(file, 'utf8').split('\n').filter(Boolean);
   const readiness = async (): Promise<string> => (await ask(`${service.opsUrl}/readyz`)).text;
   const noticed = (problem: RegExp): Promise<unknown> =>
@@ -121,7 +135,40 @@ describe('the audit file', () => {
       await until('it tried again', async () => ((await figure('audit_file_failures_total')) ?? 0) > 1);
       const told = service.output.filter((line) => line.includes('does not take rows'));
       expect(told).toHaveLength(1);
-      expect(JSON.parse(told[0]!)).toMatchObject({ level: 'error', required: true });
+      expect(JSON.parse(told[0]!)).toMatchObject({
+        level: 'error',
+        required: true,
+      });
+    });
+
+    it('opens a session only once its rows are in the file', async () => {
+      await start('on');
+      await ready();
+      const { status, json } = await open();
+      expect(status).toBe(200);
+      const written = lines().map((line) => JSON.parse(line) as { event: string; session_id: string });
+      expect(written.map(({ event }) => event)).toEqual(['vault_key_loaded', 'session_created']);
+      expect(new Set(written.map(({ session_id: id }) => id))).toEqual(new Set([json.session_id]));
+    });
+
+    it('opens no session when the disk is full: the key is not used, and no slot stays taken', async () => {
+      await start('on', '/dev/full');
+      await ready();
+      const [minted, taken] = [mints(), await slotsTaken(stack.database)];
+      expectRefused(await open());
+      expect(mints()).toBe(minted);
+      await until('the slot is free', async () => (await slotsTaken(stack.database)) === taken);
+    });
+
+    it('reserves nothing for sessions while the file is known to refuse rows', async () => {
+      await start('on', join(folder, 'sub', 'audit.jsonl'));
+      await noticed(/ENOENT/);
+      const before = [mints(), await rows()];
+      for (const answer of await Promise.all([open(), open(), open()])) expectRefused(answer);
+      expect([mints(), await rows()]).toEqual(before);
+      mkdirSync(join(folder, 'sub'));
+      await ready();
+      expect((await open()).status).toBe(200);
     });
 
     it('refuses in time what nobody reads, and takes it all once somebody does', async () => {

@@ -71,6 +71,16 @@ describe('Admission', () => {
     expect(admission.full).toBe(false);
   });
 
+  it.each([1, 5, 150])('does not take what %s at a time wait for what many would', async (together) => {
+    for (let round = 0; round < 200; round += 1) {
+      wait(together);
+      clock.advance(10);
+      await answer(together);
+    }
+    wait(400);
+    expect(admission.full).toBe(false);
+  });
+
   it('turns away only whose Authorization was found good of late, or who brings none', () => {
     wait(300);
     clock.advance(501);

@@ -3,8 +3,10 @@ import type { Clock } from '../common/clock.ts';
 
 /** Whoever would wait longer than this for a reservation is turned away. */
 const MAX_WAIT_MS = 500;
-/** The weight of one answer in the time that one takes: a few batches' memory. */
-const WEIGHT = 1 / 500;
+/** By so many answers in a row it is told how fast they come, as long as at least so many more wait: a full batch. */
+const SAMPLE = 100;
+/** The weight of one sample: a few batches' memory. */
+const WEIGHT = 1 / 5;
 /** Two statements' worth: so many may always wait, however slow the database is. */
 const ALWAYS_ADMITTED = 200;
 /** For each session that is opened. At three times the load there are two. */
@@ -26,7 +28,7 @@ export class Admission {
   #authorizationsSince = 0;
   /** What one reservation takes while others wait behind it, in milliseconds. */
   #pace = 0;
-  #lastAnswer = 0;
+  #sample: { since: number; answers: number } | undefined;
   /** When the next refusal is due, if refusals come no faster than they may. */
   #nextRefusal = 0;
 
@@ -70,14 +72,22 @@ export class Admission {
       return await reservation;
     } finally {
       this.#waiting.delete(entry);
-      this.#learn(entry.since);
+      this.#learn();
     }
   }
 
-  #learn(since: number): void {
+  /** Only while batches are full: what a few take, or a lone one, tells nothing of many. */
+  #learn(): void {
+    if (this.#waiting.size < SAMPLE) {
+      this.#sample = undefined;
+      return;
+    }
     const now = this.#clock.monotonic();
-    this.#pace += (now - Math.max(since, this.#lastAnswer) - this.#pace) * WEIGHT;
-    this.#lastAnswer = now;
+    this.#sample ??= { since: now, answers: -1 };
+    this.#sample.answers += 1;
+    if (this.#sample.answers < SAMPLE) return;
+    this.#pace += ((now - this.#sample.since) / SAMPLE - this.#pace) * WEIGHT;
+    this.#sample = { since: now, answers: 0 };
   }
 
   #remember(authorization: string): void {

@@ -3,7 +3,9 @@ import pg from 'pg';
 import { migrate } from '../../src/database/migrate.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { undoMigrations } from '../support/undo-migrations.ts';
+import { until } from '../support/until.ts';
 
+const ROOM = { cap: 1_000_000, vault_cap: 1_000_000 };
 const LIMIT = { requests: 100, seconds: 3_600 };
 const hashOf = (name: string): string => createHash('sha256').update(name).digest('hex').slice(0, 32);
 const anId = (): string => `ses_${randomBytes(13).toString('hex')}`;
@@ -30,8 +32,7 @@ function aRequest(project: string, more: Record<string, unknown> = {}): Record<s
     lease_seconds: 60,
     opening_seconds: 15,
     max_duration_seconds: 3_600,
-    cap: 1_000_000,
-    vault_cap: 1_000_000,
+    ...ROOM,
     client_cap: 1_000_000,
     windows: [{ scope: 'project', subject: project, ...LIMIT }],
     event: anEvent('vault_key_loaded'),
@@ -59,6 +60,39 @@ describe('a batch of reservations', () => {
     ]);
     return rows.filter(({ ordinal }) => ordinal > 0).sort((one, other) => one.ordinal - other.ordinal);
   };
+  /** In the words of the version that reserves a whole batch at once, if it can. */
+  const reserveTogether = async (connection: pg.Client, projects: string[]): Promise<Answer[]> => {
+    const requests = projects.map((project) => aRequest(project));
+    const values = [
+      'chn_together',
+      projects.map(hashOf),
+      JSON.stringify(
+        requests.map(({ event, ...request }) => ({
+          ...request,
+          ...(event as object),
+        })),
+      ),
+      JSON.stringify({
+        projects: projects.map((project) => ({
+          hash: hashOf(project),
+          n: 1,
+          by_vault: 1,
+          ...ROOM,
+        })),
+        windows: projects.map((project) => ({
+          scope: 'project',
+          subject: project,
+          n: 1,
+          ...LIMIT,
+        })),
+      }),
+    ];
+    const { rows } = await connection.query<{ answer: { answers: Answer[] } }>(
+      'SELECT reserve_sessions($1, $2, $3, $4, false) AS answer',
+      values,
+    );
+    return rows[0]?.answer.answers ?? [];
+  };
   const verdictsOf = async (requests: Record<string, unknown>[]): Promise<string[]> =>
     (await reserve(requests)).map(({ verdict }) => verdict);
 
@@ -78,9 +112,13 @@ describe('a batch of reservations', () => {
   });
 
   it('counts each window for its own, also beside one that is used up', async () => {
-    const full = { windows: [{ scope: 'client', subject: 'a', requests: 1, seconds: 3_600 }] };
+    const full = {
+      windows: [{ scope: 'client', subject: 'a', requests: 1, seconds: 3_600 }],
+    };
     const roomy = { windows: [{ scope: 'client', subject: 'b', ...LIMIT }] };
-    const none = { windows: [{ scope: 'client', subject: '0', requests: 0, seconds: 3_600 }] };
+    const none = {
+      windows: [{ scope: 'client', subject: '0', requests: 0, seconds: 3_600 }],
+    };
     const remaining: number[] = [];
     for (let round = 0; round < 3; round += 1) {
       const answers = await reserve([aRequest('p', none), aRequest('p', full), aRequest('p', roomy)]);
@@ -151,6 +189,31 @@ describe('a batch of reservations', () => {
     }
     await pool.end();
     expect(await database.query('SELECT recount_slots() AS projects')).toEqual([{ projects: [] }]);
+  });
+
+  it('holds no lock while another makes the row of a project that both meet for the first time', async () => {
+    await reserve([aRequest('known')]);
+    const [service, rival] = [database.servingUrl, database.ownerUrl].map(
+      (connectionString) => new pg.Client({ connectionString }),
+    ) as [pg.Client, pg.Client];
+    await Promise.all([service.connect(), rival.connect()]);
+    const { rows } = await service.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    await rival.query('BEGIN');
+    await rival.query('SELECT lock_slots($1)', [[hashOf('new')]]);
+    const reserving = reserveTogether(service, ['known', 'new']);
+    await until('it waits for the row', async () => {
+      const [waiting] = await database.query<{ waits: boolean }>(
+        'SELECT cardinality(pg_blocking_pids($1)) > 0 AS waits',
+        [rows[0]?.pid],
+      );
+      return waiting?.waits === true;
+    });
+    await rival.query('SELECT FROM project_slots WHERE project_hash = $1 FOR UPDATE NOWAIT', [
+      hashOf('known'),
+    ]);
+    await rival.query('COMMIT');
+    expect((await reserving).map(({ verdict }) => verdict)).toEqual(['reserved', 'reserved']);
+    await Promise.all([service.end(), rival.end()]);
   });
 
   it('is migrated to while the version before works, and the count comes right', async () => {

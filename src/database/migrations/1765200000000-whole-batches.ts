@@ -55,10 +55,12 @@ const RESERVING = `
       RAISE EXCEPTION 'sessions are counted under read committed only: an older snapshot would overlook some'
         USING ERRCODE = 'invalid_transaction_state';
     END IF;
-    -- The project's row is the lock of all that follows: windows, quotas and claims belong to one project.
-    IF p_shared IS NOT NULL THEN
-      SELECT jsonb_agg(s.taken ORDER BY g.o), count(*) = cardinality(p_projects)
-          AND bool_and(s.taken + g.n <= g.cap AND s.taken_by_vault + g.by_vault <= g.vault_cap)
+    -- The project's row is the lock of all that follows: windows, quotas and claims belong to one project. The walk makes
+    -- rows that are not there, and has to begin without a lock: who makes the same may wait for one of ours.
+    IF p_shared IS NOT NULL
+      AND (SELECT count(*) FROM project_slots WHERE project_hash = ANY (p_projects)) = cardinality(p_projects)
+    THEN
+      SELECT jsonb_agg(s.taken ORDER BY g.o), bool_and(s.taken + g.n <= g.cap AND s.taken_by_vault + g.by_vault <= g.vault_cap)
         INTO v_taken, v_fits
         FROM (SELECT * FROM project_slots WHERE project_hash = ANY (p_projects) ORDER BY project_hash FOR UPDATE) AS s
           JOIN ROWS FROM (jsonb_to_recordset(p_shared->'projects') AS (hash text, n integer, by_vault integer, cap integer,

@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { type SignedHead, toSignedHead } from './signed-head.ts';
 
 const BATCH = 500;
+/** Room for the heads of some hundred thousand chains. */
+const MAX_LINE_LENGTH = 64 * 1024 * 1024;
 
 /** What was given as signed heads holds none, or one that cannot be read. */
 export class HeadInputError extends Error {}
@@ -16,7 +17,7 @@ export async function* readHeads(input: string): AsyncGenerator<SignedHead[]> {
   let batch: SignedHead[] = [];
   let found = 0;
   let number = 0;
-  for await (const line of createInterface({ input: streamOf(input), crlfDelay: Infinity })) {
+  for await (const line of linesOf(streamOf(input))) {
     number += 1;
     const head = headOf(line, number);
     if (head === undefined) continue;
@@ -32,8 +33,25 @@ export async function* readHeads(input: string): AsyncGenerator<SignedHead[]> {
 }
 
 function streamOf(input: string): Readable {
-  if (input === '-') return process.stdin;
+  if (input === '-') return process.stdin.setEncoding('utf8');
   return input.trimStart().startsWith('{') ? Readable.from([input]) : createReadStream(input, 'utf8');
+}
+
+async function* linesOf(stream: AsyncIterable<string>): AsyncGenerator<string> {
+  let begun: string[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    const [more = '', ...lines] = chunk.split('\n');
+    begun.push(more);
+    length += more.length;
+    for (const line of lines) {
+      yield begun.join('');
+      begun = [line];
+      length = line.length;
+    }
+    if (length > MAX_LINE_LENGTH) throw new HeadInputError('what --head names has a line that is too long');
+  }
+  yield begun.join('');
 }
 
 function headOf(line: string, number: number): SignedHead | undefined {

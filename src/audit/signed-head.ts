@@ -5,7 +5,7 @@ import { checker } from '../common/schema.ts';
 const Head = Type.Object(
   {
     chain: Type.String({ pattern: '^[\\x21-\\x7e]{1,64}$' }),
-    seq: Type.Integer({ minimum: 0 }),
+    seq: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
     hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   },
   { additionalProperties: false },

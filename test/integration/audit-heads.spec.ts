@@ -14,6 +14,8 @@ import { until } from '../support/until.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const BULK_CHAIN = `chn_${'9'.repeat(26)}`;
+/** No bigint. */
+const BEYOND_ANY = 100_000_000_000_000_000_000;
 const TAMPERED = (chain: string, seq: number): RegExp => new RegExp(`^tampered: chain ${chain} seq ${seq}: `);
 
 describe('heads of the audit', () => {
@@ -140,6 +142,7 @@ describe('heads of the audit', () => {
       file('empty', ''),
       file('log', '{"level":"info"}\n'),
       '{"audit_head": {}}',
+      file('endless', 'x'.repeat(65 * 1024 * 1024)),
       signed.replace('"v":1', '"v":2'),
     ]) {
       const { code, stdout } = await verify('--head', given);
@@ -238,6 +241,12 @@ describe('heads of the audit', () => {
       await stack.database.query('CREATE TABLE kept AS SELECT * FROM audit_checkpoints');
       const forgeries: [string, string, number][] = [
         ['moved ahead', `UPDATE audit_checkpoints SET heads = jsonb_set(heads, '{0,seq}', '${seq}')`, seq],
+        [
+          'beyond any',
+          `INSERT INTO audit_checkpoints (kind, time, heads, key, signature)
+            SELECT 'head', time, jsonb_set(heads, '{0,seq}', '${BEYOND_ANY}'), key, signature FROM kept LIMIT 1`,
+          BEYOND_ANY,
+        ],
         ['of another kind', `UPDATE audit_checkpoints SET kind = 'pruned' WHERE kind = 'head'`, 0],
         ['taken away', 'DELETE FROM audit_checkpoints', 1],
       ];

@@ -40,7 +40,7 @@ export class ServiceAccountVerifier {
     if (!this.#canHold(claims)) throw new InvalidTokenError();
     try {
       const subject = await this.#authority.subjectOf(token, claims);
-      return { clientKey: keyOf(subject), issuedAt };
+      return { clientKey: keyOf(subject), issuedAt, expiresAt: claims.exp };
     } catch (error) {
       if (isTokensFault(error)) throw new InvalidTokenError();
       if (error instanceof AppError) throw error;

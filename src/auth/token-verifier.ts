@@ -79,7 +79,11 @@ export class TokenVerifier {
 
   #verified(payload: JWTPayload, issuer: string | undefined, subject: unknown): VerifiedToken {
     if (typeof subject !== 'string' || subject === '') throw new InvalidTokenError();
-    return { clientKey: tokenKey(issuer, subject), issuedAt: issuedAtOf(payload, this.#clock.now()) };
+    return {
+      clientKey: tokenKey(issuer, subject),
+      issuedAt: issuedAtOf(payload, this.#clock.now()),
+      expiresAt: payload.exp,
+    };
   }
 
   #keySet(issuer: IssuerSettings): JWTVerifyGetKey {

@@ -9,6 +9,8 @@ export interface VerifiedToken {
   clientKey: string;
   /** Unix seconds. */
   issuedAt: number | undefined;
+  /** Unix seconds. */
+  expiresAt: number | undefined;
 }
 
 /** The token is not one: the same for every reason. */

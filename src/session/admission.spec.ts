@@ -82,19 +82,32 @@ describe('Admission', () => {
   });
 
   it('turns away only whose Authorization was found good of late, or who brings none', () => {
+    const seconds = (): number => clock.now() / 1000;
     wait(300);
     clock.advance(501);
     expect(() => {
-      admission.admit('Bearer good');
+      admission.admit('Bearer good', seconds() + 3_600);
     }).toThrow(expect.objectContaining({ code: 'unavailable', status: 503 }));
     const turnedAway = (): (number | undefined)[] =>
       [undefined, 'Bearer good', 'Bearer other'].map((each) => admission.turnAway(each));
     expect(turnedAway()).toEqual([0, 0, undefined]);
     clock.advance(60_001);
     expect(() => {
-      admission.admit('Bearer newer');
+      admission.admit('Bearer newer', seconds() + 3_600);
     }).toThrow();
     expect(turnedAway()).toEqual([0, undefined, undefined]);
+  });
+
+  it('leaves it to others to say 401 to whom a token has expired since it was found good', () => {
+    wait(300);
+    clock.advance(501);
+    expect(() => {
+      admission.admit('Bearer good', clock.now() / 1000 + 2);
+    }).toThrow();
+    clock.advance(1_999);
+    expect(admission.turnAway('Bearer good')).toBe(0);
+    clock.advance(1);
+    expect(admission.turnAway('Bearer good')).toBeUndefined();
   });
 
   it('lets no more than a few refusals for each session be heard at once', async () => {

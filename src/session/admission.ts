@@ -23,9 +23,8 @@ export class Admission {
   readonly #clock: Clock;
   /** When each reservation that is not answered yet began to wait, the oldest first. */
   readonly #waiting = new Set<{ since: number }>();
-  /** Decides what a refusal says, never whether somebody is let in. */
-  readonly #authorizations = new Set<string>();
-  #authorizationsSince = 0;
+  /** Until when each counts as good, in unix milliseconds. Decides what a refusal says, never whether somebody is let in. */
+  readonly #authorizations = new Map<string, number>();
   /** What one reservation takes while others wait behind it, in milliseconds. */
   #pace = 0;
   #sample: { since: number; answers: number } | undefined;
@@ -50,17 +49,16 @@ export class Admission {
    * heard: 0 while refusals leave enough time for sessions. Undefined: it is not turned away.
    */
   turnAway(authorization: string | undefined): number | undefined {
-    if (!this.full || (authorization !== undefined && !this.#authorizations.has(authorization)))
-      return undefined;
+    if (!this.full || (authorization !== undefined && !this.#isGood(authorization))) return undefined;
     const now = this.#clock.monotonic();
     const silence = Math.min(Math.max(this.#nextRefusal - now, 0), MAX_SILENCE_MS);
     this.#nextRefusal = now + silence + this.#pace / REFUSALS_A_SESSION;
     return silence;
   }
 
-  /** Throws a 503 if there is no room; the Authorization is one that has just been found good. */
-  admit(authorization: string | undefined): void {
-    if (authorization !== undefined) this.#remember(authorization);
+  /** Throws a 503 if there is no room; the Authorization is one that was just found good until then (unix seconds). */
+  admit(authorization: string | undefined, expiresAt: number | undefined): void {
+    if (authorization !== undefined && expiresAt !== undefined) this.#remember(authorization, expiresAt);
     if (this.full) throw new TooBusyError();
   }
 
@@ -90,14 +88,13 @@ export class Admission {
     this.#sample = { since: now, answers: 0 };
   }
 
-  #remember(authorization: string): void {
-    if (this.#authorizations.has(authorization)) return;
-    const now = this.#clock.monotonic();
-    const old = now - this.#authorizationsSince > KEPT_MS;
-    if (old || this.#authorizations.size >= MAX_KEPT_AUTHORIZATIONS) {
-      this.#authorizations.clear();
-      this.#authorizationsSince = now;
-    }
-    this.#authorizations.add(authorization);
+  #isGood(authorization: string): boolean {
+    return (this.#authorizations.get(authorization) ?? 0) > this.#clock.now();
+  }
+
+  #remember(authorization: string, expiresAt: number): void {
+    if (this.#isGood(authorization)) return;
+    if (this.#authorizations.size >= MAX_KEPT_AUTHORIZATIONS) this.#authorizations.clear();
+    this.#authorizations.set(authorization, Math.min(expiresAt * 1000, this.#clock.now() + KEPT_MS));
   }
 }

@@ -39,7 +39,8 @@ export class SessionEndpoint {
   }
 
   async open(request: FastifyRequest, reply: FastifyReply, read: BodyReader): Promise<unknown> {
-    this.#admission.admit(headerOf(request, 'authorization'));
+    const { token } = credentialsOf(request, 'caller');
+    this.#admission.admit(headerOf(request, 'authorization'), token?.expiresAt);
     const body = await readJsonObject(request);
     const principal = this.identify(request, body['project_id']);
     const { project, flow } = principal;

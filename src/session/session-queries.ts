@@ -55,16 +55,6 @@ const LIST_OF_PROJECT = {
     ) both_kinds ORDER BY id DESC LIMIT $3`,
 };
 
-const LAPSED = {
-  name: 'sessions_lapsed',
-  // The clock as one value: asked for each row, it would not be looked up in the index.
-  text: `SELECT lapsed.id FROM project_slots p, LATERAL (
-      SELECT id FROM sessions WHERE project_hash = p.project_hash AND state IN ('opening', 'active')
-        AND lease_expires_at <= (SELECT clock_timestamp())
-      ORDER BY lease_expires_at LIMIT $1) AS lapsed
-    WHERE p.taken > 0 LIMIT $1`,
-};
-
 const LIVE_OF = {
   name: 'sessions_live_of',
   text: `SELECT id FROM sessions WHERE state IN ('opening', 'active') AND project_hash = $1
@@ -110,11 +100,6 @@ export class SessionQueries {
       ? this.#database.query<SessionRow>(LIST, page)
       : this.#database.query<SessionRow>(LIST_OF_PROJECT, [...page, projectHash]);
   }
-
-  async lapsed(limit: number): Promise<string[]> {
-    return (await this.#database.query<{ id: string }>(LAPSED, [limit])).map(({ id }) => id);
-  }
-
   async liveOf(projectHash: string, client: string | undefined, limit: number): Promise<string[]> {
     const rows = await this.#database.query<{ id: string }>(LIVE_OF, [projectHash, client ?? null, limit]);
     return rows.map(({ id }) => id);

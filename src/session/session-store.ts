@@ -1,4 +1,5 @@
-import type { AuditEntry, AuditEventName } from '../audit/audit-event.ts';
+import { auditEntry } from '../audit/audit-entry.ts';
+import { type AuditEntry, type AuditEventName, SYSTEM_ORIGIN } from '../audit/audit-event.ts';
 import type { Appended } from '../audit/audit-log.ts';
 import type { Chains } from '../audit/chains.ts';
 import type { AuditSink } from '../audit/sinks/audit-sink.ts';
@@ -90,6 +91,7 @@ const RESERVE_AND_ACTIVATE = {
   name: 'reserve_and_activate_sessions',
   text: `SELECT ${RESERVING}, activate_sessions($6, $7, $5) AS activated`,
 };
+const EXPIRE = { name: 'expire_sessions', text: 'SELECT expire_sessions($1, $2, $3) AS expired' };
 const END = { name: 'end_sessions', text: 'SELECT end_sessions($1, $2, $3) AS ended' };
 
 const MAX_BATCH = 100;
@@ -125,6 +127,7 @@ export class SessionStore {
   readonly #activating: string;
   readonly #rounds: SessionRounds<Step<Reservation>, ReservationAnswer, Step<Activation>>;
   readonly #ends: Batcher<End, boolean>;
+  readonly #expiring: string;
   readonly #unanswered = new Map<string, End>();
 
   constructor(
@@ -142,6 +145,7 @@ export class SessionStore {
     this.#reserving = chains.open();
     this.#activating = chains.open();
     this.#rounds = new SessionRounds((reserving, activating) => this.#round(reserving, activating));
+    this.#expiring = chains.open();
     const ending = chains.open();
     this.#ends = new Batcher((items) => this.#end(ending, items), {
       maxBatch: MAX_BATCH,
@@ -163,6 +167,25 @@ export class SessionStore {
   /** False when the session held no slot any more. */
   end(end: End): Promise<boolean> {
     return this.#ends.submit(end);
+  }
+
+  /**
+   * Ends active sessions whose lease has lapsed, at most `limit`, and tells how many lapsed ones it met; those that
+   * were never active are ended like others, for they give back more than a slot.
+   */
+  async expire(limit: number): Promise<number> {
+    const started = this.#clock.monotonic();
+    const values = [this.#expiring, limit, this.#sink.enabled];
+    const [row] = await this.#database.query<{ expired: Stepped & { openings: string[] | null } }>(
+      EXPIRE,
+      values,
+    );
+    const { ids, openings, lines } = row?.expired ?? { ids: null, openings: null, lines: null };
+    await this.#recorded(new Array<AuditEventName>(ids?.length ?? 0).fill('session_expired'), started, [
+      lines,
+    ]);
+    await Promise.all((openings ?? []).map((id) => this.end(lapsed(id))));
+    return (ids?.length ?? 0) + (openings?.length ?? 0);
   }
 
   /**
@@ -253,6 +276,11 @@ function auditedBy(expired: number, reserved: ReservationAnswer[], activated: bo
 function doneOf(items: { session_id: string }[], stepped: Stepped | undefined): boolean[] {
   const ids = new Set(stepped?.ids);
   return items.map(({ session_id: id }) => ids.delete(id));
+}
+
+function lapsed(id: string): End {
+  const event = auditEntry('session_expired', SYSTEM_ORIGIN, {});
+  return { session_id: id, state: 'expired', only_lapsed: true, event };
 }
 
 function stepOf<Item extends Reservation | Activation>(item: Item): Step<Item> {

@@ -66,8 +66,8 @@ import { TurnController } from './turn.controller.ts';
     ),
     provide(
       Sweeper,
-      [Database, SessionQueries, SessionStore, Clock, Log],
-      (database, queries, store, clock, log) => new Sweeper(database, queries, store, clock, log),
+      [Database, SessionStore, Clock, Log],
+      (database, store, clock, log) => new Sweeper(database, store, clock, log),
     ),
     provide(
       Suspension,

@@ -1,15 +1,12 @@
 import type { Logger } from 'pino';
-import { auditEntry } from '../audit/audit-entry.ts';
-import { SYSTEM_ORIGIN } from '../audit/audit-event.ts';
 import type { Clock } from '../common/clock.ts';
 import { sessionIdAt } from '../common/ids.ts';
 import type { Database, Statement } from '../database/database.ts';
-import type { SessionQueries } from './session-queries.ts';
-import type { End, SessionStore } from './session-store.ts';
+import type { SessionStore } from './session-store.ts';
 
 const EXPIRY_TICK_MS = 1_000;
-const EXPIRY_BATCH = 500;
-const MAX_EXPIRY_BATCHES = 20;
+const EXPIRY_BATCH = 200;
+const MAX_EXPIRY_BATCHES = 50;
 const RETENTION_TICK_MS = 60_000;
 const RETENTION_BATCH = 1_000;
 const MAX_RETENTION_BATCHES = 50;
@@ -56,7 +53,6 @@ const RECOUNT = { name: 'recount_slots', text: 'SELECT recount_slots() AS projec
 /** Ends sessions whose lease lapsed, and deletes what its retention is over for, in bounded batches. */
 export class Sweeper {
   readonly #database: Database;
-  readonly #queries: SessionQueries;
   readonly #store: SessionStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -64,15 +60,8 @@ export class Sweeper {
   #retainedAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
-  constructor(
-    database: Database,
-    queries: SessionQueries,
-    store: SessionStore,
-    clock: Clock,
-    logger: Logger,
-  ) {
+  constructor(database: Database, store: SessionStore, clock: Clock, logger: Logger) {
     this.#database = database;
-    this.#queries = queries;
     this.#store = store;
     this.#clock = clock;
     this.#logger = logger;
@@ -112,9 +101,7 @@ export class Sweeper {
 
   async expire(): Promise<void> {
     for (let batch = 0; batch < MAX_EXPIRY_BATCHES; batch += 1) {
-      const ids = await this.#queries.lapsed(EXPIRY_BATCH);
-      await Promise.all(ids.map((id) => this.#store.end(expiry(id))));
-      if (ids.length < EXPIRY_BATCH) break;
+      if ((await this.#store.expire(EXPIRY_BATCH)) < EXPIRY_BATCH) break;
     }
   }
 
@@ -134,13 +121,4 @@ export class Sweeper {
       }
     }
   }
-}
-
-function expiry(id: string): End {
-  return {
-    session_id: id,
-    state: 'expired',
-    only_lapsed: true,
-    event: auditEntry('session_expired', SYSTEM_ORIGIN, {}),
-  };
 }

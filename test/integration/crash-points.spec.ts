@@ -183,15 +183,15 @@ describe('a process that is killed while it sweeps', () => {
       const { json } = await stack.request('/session', { body });
       // Nobody else sweeps until the victim is dead.
       const other = await addReplica(stack);
-      const idle = other.database.hold('before', 'sessions_lapsed');
+      const idle = other.database.hold('before', 'expire_sessions');
       const [first] = stack.services.splice(0, 1);
       await Promise.all([first!.stop(), idle.reached]);
-      const victim = await addReplica(stack);
-      const hold = victim.database.hold(where, 'end_sessions');
       await stack.database.query(
         "UPDATE sessions SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE id = $1",
         [json.session_id],
       );
+      const victim = await addReplica(stack);
+      const hold = victim.database.hold(where, 'expire_sessions');
       await hold.reached;
       victim.service.kill('SIGKILL');
       await victim.service.exited;

@@ -13,11 +13,12 @@ export class WholeBatches1765200000000 implements MigrationInterface {
     await runner.query(RESERVING);
     await runner.query(ACTIVATING);
     await runner.query(ENDING);
+    await runner.query(EXPIRING);
   }
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
-      DROP FUNCTION end_sessions(text, jsonb, boolean), activate_sessions(text, jsonb, boolean),
+      DROP FUNCTION expire_sessions(text, integer, boolean), end_sessions(text, jsonb, boolean), activate_sessions(text, jsonb, boolean),
         reserve_sessions(text, text[], jsonb, jsonb, boolean), walk_reservations(text, jsonb, boolean);
     `);
   }
@@ -189,6 +190,51 @@ const ENDING = `
     v_entries audit_entry[] := end_holding_sessions(p_ends);
   BEGIN
     RETURN jsonb_build_object('ids', ARRAY(SELECT session_id FROM unnest(v_entries)),
+      'lines', append_entries(p_chain, v_entries, p_echo));
+  END $$;
+`;
+
+const EXPIRING = `
+  -- Ends active sessions whose lease has lapsed, at most p_limit of all that have. Answers {ids: of those it ended,
+  -- openings: of those that were never active, and give back more than their slot: end_sessions ends them}.
+  CREATE FUNCTION expire_sessions(p_chain text, p_limit integer, p_echo boolean) RETURNS jsonb
+  LANGUAGE plpgsql ${BY_KEY} AS $$
+  DECLARE
+    v_now timestamptz := clock_timestamp();
+    v_ids text[];
+    v_projects text[];
+    v_openings text[];
+    v_entries audit_entry[];
+  BEGIN
+    SELECT array_agg(lapsed.id) FILTER (WHERE lapsed.state = 'active'),
+        array_agg(DISTINCT lapsed.project_hash) FILTER (WHERE lapsed.state = 'active'),
+        array_agg(lapsed.id) FILTER (WHERE lapsed.state = 'opening')
+      INTO v_ids, v_projects, v_openings FROM (
+        SELECT one.* FROM project_slots p, LATERAL (
+          SELECT id, project_hash, state FROM sessions
+          WHERE project_hash = p.project_hash AND state IN ('opening', 'active') AND lease_expires_at <= v_now
+          ORDER BY lease_expires_at LIMIT p_limit) AS one
+        WHERE p.taken > 0 LIMIT p_limit) AS lapsed;
+    IF v_ids IS NOT NULL THEN
+      PERFORM lock_slots(v_projects);
+      WITH locked AS MATERIALIZED (
+        -- A renewal that is still committing holds its row: this waits for it and sees it.
+        SELECT id FROM sessions WHERE id = ANY (v_ids) AND ended_at IS NULL AND lease_expires_at <= v_now
+        ORDER BY id FOR UPDATE
+      ), expired AS (
+        UPDATE sessions s SET state = 'expired', ended_at = v_now FROM locked
+          WHERE s.id = ANY (v_ids) AND s.id = locked.id RETURNING s.id, s.project_hash, s.flow
+      ), freed AS (
+        UPDATE project_slots p SET taken = greatest(taken - n, 0),
+            taken_by_vault = greatest(taken_by_vault - by_vault, 0)
+          FROM (SELECT project_hash, count(*) AS n, count(*) FILTER (WHERE flow = 'vault') AS by_vault
+            FROM expired GROUP BY project_hash) f
+          WHERE p.project_hash = f.project_hash
+      )
+      SELECT array_agg(id), array_agg(ROW('session_expired', 'success', NULL, 'system', NULL, NULL, NULL, project_hash,
+        id, '{}')::audit_entry) INTO v_ids, v_entries FROM expired;
+    END IF;
+    RETURN jsonb_build_object('ids', v_ids, 'openings', v_openings,
       'lines', append_entries(p_chain, v_entries, p_echo));
   END $$;
 `;

@@ -202,6 +202,9 @@ class Callers {
 }
 
 describe('a batch that is reserved as a whole', () => {
+  // Some thousand statements a seed, on a machine that runs other suites as well.
+  jest.setTimeout(120_000);
+
   let one: World;
   let other: World;
 

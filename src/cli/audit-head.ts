@@ -18,6 +18,7 @@ export async function printHead(): Promise<void> {
       const queries = new AuditQueries(database);
       const signer = new HeadSigner(auditSigningKeys);
       const heads = await queries.heads();
+      if (heads.length === 0) throw new Error('there is nothing to sign: the audit has no rows yet');
       const time = new Date(new SystemClock().now()).toISOString();
       const head = signer.sign({ kind: 'head', time, heads });
       const { beginnings, tampered } = await readBeginnings(queries, await auditKeys(settings));

@@ -153,7 +153,9 @@ describe('heads of the audit', () => {
     }
   });
 
-  it('are not signed for what does not fit, nor without a key', async () => {
+  it('are not signed for what does not fit, nor where there is no row, nor without a key', async () => {
+    const none = await program(['head']);
+    expect([none.code, none.stdout]).toEqual([2, '']);
     await tokens(2);
     const production = { NODE_ENV: 'production', VESTIBULE_AUDIT_SIGNING_KEY: '' };
     expect((await program(['head'], production)).code).toBe(2);

@@ -22,7 +22,7 @@ interface WalkedAnswer {
   window_remaining: number | null;
   window_reset_at: number | null;
   retry_at: number | null;
-  /** As PostgreSQL writes bytes: \\x and hex. */
+  /** Hex. */
   sealed_answer: string | null;
   reserved_at: number;
 }
@@ -146,8 +146,7 @@ function toAnswer(answer: WalkedAnswer): ReservationAnswer {
         ? undefined
         : { limit, remaining, resetAt: Math.ceil(resetAt) },
     retryAt: answer.retry_at ?? undefined,
-    sealedAnswer:
-      answer.sealed_answer === null ? undefined : Buffer.from(answer.sealed_answer.slice(2), 'hex'),
+    sealedAnswer: answer.sealed_answer === null ? undefined : Buffer.from(answer.sealed_answer, 'hex'),
     reservedAt: answer.reserved_at,
   };
 }

@@ -100,7 +100,8 @@ const RESERVING = `
     IF v_fits IS NOT TRUE THEN
       RETURN (
         SELECT jsonb_build_object('expired', coalesce(max(w.active_sessions) FILTER (WHERE w.ordinal = 0), 0),
-          'answers', jsonb_agg(to_jsonb(w) ORDER BY w.ordinal) FILTER (WHERE w.ordinal > 0),
+          'answers', jsonb_agg(to_jsonb(w) || jsonb_build_object('sealed_answer', encode(w.sealed_answer, 'hex'))
+            ORDER BY w.ordinal) FILTER (WHERE w.ordinal > 0),
           'lines', jsonb_agg(w.verdict) FILTER (WHERE w.ordinal = -1))
         FROM walk_reservations(p_chain, (SELECT jsonb_agg(value || jsonb_build_object('event', value) ORDER BY o)
           FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS r (value, o)), p_echo) AS w);

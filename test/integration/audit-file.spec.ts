@@ -160,6 +160,19 @@ describe('the audit file', () => {
       await until('the slot is free', async () => (await slotsTaken(stack.database)) === taken);
     });
 
+    it('takes a session back when the file fails while the provider is asked', async () => {
+      await start('on');
+      await ready();
+      const [minted, taken] = [mints(), await slotsTaken(stack.database)];
+      stack.simulator.fault({ kind: 'latency', ms: 500 });
+      const opening = open();
+      await until('the provider is asked', () => mints() === minted + 1);
+      stack.simulator.clearFaults();
+      rmSync(path);
+      expectRefused(await opening);
+      await until('the slot is free', async () => (await slotsTaken(stack.database)) === taken);
+    });
+
     it('reserves nothing for sessions while the file is known to refuse rows', async () => {
       await start('on', join(folder, 'sub', 'audit.jsonl'));
       await noticed(/ENOENT/);

@@ -30,12 +30,17 @@ export function refusalAtTheDoor(
   if (key !== undefined || countHeader(request, 'authorization') > 1) return undefined;
   const silence = turnAway(authorization);
   if (silence === undefined) return undefined;
-  if (silence >= MIN_SILENCE_MS) {
+  if (silence >= MIN_SILENCE_MS && !isShared(request)) {
     reply.raw.once('close', () => {
       silenceFor(silence, raw.socket);
     });
   }
   return BUSY;
+}
+
+/** A trusted proxy sends others' requests on the same connection, which have done nothing. */
+function isShared({ ip, raw }: FastifyRequest): boolean {
+  return ip !== raw.socket.remoteAddress;
 }
 
 function silenceFor(milliseconds: number, socket: Socket): void {

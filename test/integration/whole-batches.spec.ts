@@ -7,6 +7,8 @@ import { createTestDatabase, type TestDatabase } from '../support/test-database.
 
 const SEEDS = [1, 2];
 const BATCHES = 120;
+/** Some thousand statements a seed, on a machine that runs other suites as well. */
+const TIMEOUT_MS = 120_000;
 /** Batches after which the tables are compared, too. */
 const TABLES_EVERY = 4;
 /** Rows of the largest tables that are then compared, the newest first. */
@@ -206,9 +208,6 @@ class Callers {
 }
 
 describe('a batch that is reserved as a whole', () => {
-  // Some thousand statements a seed, on a machine that runs other suites as well.
-  jest.setTimeout(120_000);
-
   let one: World;
   let other: World;
 
@@ -217,43 +216,47 @@ describe('a batch that is reserved as a whole', () => {
   });
   afterEach(() => Promise.all([one.close(), other.close()]));
 
-  it.each(SEEDS)('is answered and written as a walk over its requests would, seed %s', async (seed) => {
-    const random = new Random(seed);
-    const callers = new Callers(random);
-    const inBoth = (step: (world: World) => Promise<void>): Promise<unknown> =>
-      Promise.all([one, other].map(step));
-    const live: string[] = [];
-    let [wholes, walks] = [0, 0];
-    const verdicts = new Set<string>();
-    for (let batch = 0; batch < BATCHES; batch += 1) {
-      const items = callers.batch(1 + random.below(random.pick([3, 12])), 1 + random.below(8));
-      const [mixed, walked] = await Promise.all([one.reserve(items, false), other.reserve(items, true)]);
-      expect({ batch, ...mixed }).toEqual({
-        batch,
-        ...walked,
-        whole: mixed.whole,
-      });
-      expect(mixed.seqs).toEqual(mixed.seqs.toSorted((a, b) => a - b));
-      if (mixed.whole) wholes += 1;
-      else walks += 1;
-      for (const [index, { verdict, sealedAnswer }] of mixed.answers.entries()) {
-        verdicts.add(verdict);
-        expect(sealedAnswer).toEqual(verdict === 'replay' ? SEALED : undefined);
-        if (verdict === 'reserved') live.push(items[index]!.session_id);
+  it.each(SEEDS)(
+    'is answered and written as a walk over its requests would, seed %s',
+    async (seed) => {
+      const random = new Random(seed);
+      const callers = new Callers(random);
+      const inBoth = (step: (world: World) => Promise<void>): Promise<unknown> =>
+        Promise.all([one, other].map(step));
+      const live: string[] = [];
+      let [wholes, walks] = [0, 0];
+      const verdicts = new Set<string>();
+      for (let batch = 0; batch < BATCHES; batch += 1) {
+        const items = callers.batch(1 + random.below(random.pick([3, 12])), 1 + random.below(8));
+        const [mixed, walked] = await Promise.all([one.reserve(items, false), other.reserve(items, true)]);
+        expect({ batch, ...mixed }).toEqual({
+          batch,
+          ...walked,
+          whole: mixed.whole,
+        });
+        expect(mixed.seqs).toEqual(mixed.seqs.toSorted((a, b) => a - b));
+        if (mixed.whole) wholes += 1;
+        else walks += 1;
+        for (const [index, { verdict, sealedAnswer }] of mixed.answers.entries()) {
+          verdicts.add(verdict);
+          expect(sealedAnswer).toEqual(verdict === 'replay' ? SEALED : undefined);
+          if (verdict === 'reserved') live.push(items[index]!.session_id);
+        }
+        const some = live.splice(0, random.below(live.length + 1));
+        if (random.below(2) === 0)
+          await inBoth((world) => world.activate(some.filter((_, at) => at % 2 === 0)));
+        const state = random.pick(['released', 'failed', undefined]);
+        if (state !== undefined) await inBoth((world) => world.end(some, state));
+        // also back, over the end of a lease, and of a month
+        const seconds = random.pick([0, 0, 0.5, 3, 11, 21, -5, batch % 10 === 9 ? 2_000_000 : 45]);
+        await inBoth((world) => world.advance(seconds));
+        if (batch % TABLES_EVERY === 0) expect(await one.tables()).toEqual(await other.tables());
       }
-      const some = live.splice(0, random.below(live.length + 1));
-      if (random.below(2) === 0)
-        await inBoth((world) => world.activate(some.filter((_, at) => at % 2 === 0)));
-      const state = random.pick(['released', 'failed', undefined]);
-      if (state !== undefined) await inBoth((world) => world.end(some, state));
-      // also back, over the end of a lease, and of a month
-      const seconds = random.pick([0, 0, 0.5, 3, 11, 21, -5, batch % 10 === 9 ? 2_000_000 : 45]);
-      await inBoth((world) => world.advance(seconds));
-      if (batch % TABLES_EVERY === 0) expect(await one.tables()).toEqual(await other.tables());
-    }
-    expect([...verdicts].sort()).toEqual(VERDICTS);
-    expect(Math.min(wholes, walks)).toBeGreaterThan(BATCHES / 5);
-  });
+      expect([...verdicts].sort()).toEqual(VERDICTS);
+      expect(Math.min(wholes, walks)).toBeGreaterThan(BATCHES / 5);
+    },
+    TIMEOUT_MS,
+  );
 
   it('tells audit rows in the order of their chain, when its requests were walked and leases had lapsed', async () => {
     const callers = new Callers(new Random(1));

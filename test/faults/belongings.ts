@@ -40,6 +40,8 @@ function attempt(end: () => void): void {
 
 /** False when there is no such process any more. */
 export function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
+  // 0 would be our own group
+  if (pid <= 0) return false;
   try {
     return process.kill(pid, signal);
   } catch {

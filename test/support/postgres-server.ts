@@ -55,8 +55,7 @@ export class PostgresServer {
   }
 
   get running(): boolean {
-    // one that was never started has no pid
-    return this.#pid > 0 && isRunning(this.#pid);
+    return isRunning(this.#pid);
   }
 
   /** Until it answers; one that gives up, as while backends of a killed one still end, is started again. */
@@ -172,6 +171,8 @@ async function ask<Row extends pg.QueryResultRow>(url: string, text: string): Pr
 
 /** False when there is no such process any more. */
 function sent(pid: number, signal: NodeJS.Signals | 0): boolean {
+  // 0 would be our own group
+  if (pid <= 0) return false;
   try {
     return process.kill(pid, signal);
   } catch {

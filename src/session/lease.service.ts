@@ -2,8 +2,13 @@ import { auditEntry } from '../audit/audit-entry.ts';
 import type { AuditDetails, AuditOrigin } from '../audit/audit-event.ts';
 import { notFound } from '../common/app-error.ts';
 import { SESSION_ID_PATTERN, sha256Hex } from '../common/ids.ts';
+import { Gate } from './gate.ts';
 import type { SessionQueries, SessionRow } from './session-queries.ts';
 import type { SessionStore } from './session-store.ts';
+
+/** Fewer than the connections to the database: those who open sessions always find one. */
+const MAX_AT_ONCE = 4;
+const MAX_WAITING = 500;
 
 /** Who speaks of a session: its lease token, or an admin. */
 export type LeaseHolder =
@@ -13,6 +18,8 @@ export type LeaseHolder =
 export class LeaseService {
   readonly #queries: SessionQueries;
   readonly #store: SessionStore;
+  /** Renewals of one session wait for its row, each with a connection. */
+  readonly #gate = new Gate({ maxAtOnce: MAX_AT_ONCE, maxWaiting: MAX_WAITING });
 
   constructor(queries: SessionQueries, store: SessionStore) {
     this.#queries = queries;
@@ -20,14 +27,14 @@ export class LeaseService {
   }
 
   async read(id: string, holder: LeaseHolder): Promise<SessionRow> {
-    const row = SESSION_ID_PATTERN.test(id) ? await this.#queries.read(id, tokenHash(holder)) : undefined;
+    const row = await this.#ask(id, () => this.#queries.read(id, tokenHash(holder)));
     if (row === undefined) throw notFound('There is no such session.');
     return row;
   }
 
   /** Renews the lease; `renewed` is false for a session that holds none any more. */
   async renew(id: string, holder: LeaseHolder): Promise<{ renewed: boolean; row: SessionRow }> {
-    const row = SESSION_ID_PATTERN.test(id) ? await this.#queries.renew(id, tokenHash(holder)) : undefined;
+    const row = await this.#ask(id, () => this.#queries.renew(id, tokenHash(holder)));
     return row === undefined ? { renewed: false, row: await this.read(id, holder) } : { renewed: true, row };
   }
 
@@ -40,6 +47,10 @@ export class LeaseService {
       event: auditEntry('session_released', holder.origin, { by: holder.by }),
     });
     return row;
+  }
+
+  async #ask(id: string, query: () => Promise<SessionRow | undefined>): Promise<SessionRow | undefined> {
+    return SESSION_ID_PATTERN.test(id) ? this.#gate.run(query) : undefined;
   }
 
   async terminate(

@@ -1,8 +1,11 @@
+import pg from 'pg';
 import { aClient, aKey, aProject, aSecret } from '../support/manifests.ts';
 import { eventsOf, lapse } from '../support/session-records.ts';
 import { type Answer, PROJECT, type RequestOptions, startStack, type Stack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 
+/** Of connections to the database. */
+const POOL = 10;
 const UNKNOWN_ID = `ses_${'0'.repeat(26)}`;
 const SINGLE = 'proj_single';
 const SHORT = 'proj_short';
@@ -62,6 +65,26 @@ describe('a session’s lease', () => {
     [`/session/${id}`, { method: 'DELETE' }],
     [`/session/${id}/release`, { method: 'POST' }],
   ];
+
+  it('keeps nobody from opening a session, also while renewals wait for its row', async () => {
+    const session = await open();
+    const rival = new pg.Client({ connectionString: stack.database.superuserUrl });
+    await rival.connect();
+    await rival.query('BEGIN');
+    await rival.query('SELECT FROM sessions WHERE id = $1 FOR UPDATE', [session.session_id]);
+    const renewals = Array.from({ length: 3 * POOL }, () => heartbeat(session));
+    await until('renewals wait', async () => {
+      const [row] = await stack.database.query<{ waiting: number }>(
+        `SELECT count(*)::integer AS waiting FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return (row?.waiting ?? 0) > 1;
+    });
+    await open();
+    await rival.query('COMMIT');
+    await rival.end();
+    expect((await Promise.all(renewals)).map(({ status }) => status)).toEqual(renewals.map(() => 200));
+  });
 
   it('is shown to its token and to an admin alike', async () => {
     const session = await open();

@@ -19,6 +19,11 @@ export function isRolledBack(error: unknown): boolean {
   return ROLLED_BACK.has(sqlState(error) ?? '');
 }
 
+/** Whether a failure of `Database.query` is the server's own word, and not its silence. */
+export function isServersWord({ cause }: { cause?: unknown }): boolean {
+  return sqlState(cause) !== undefined;
+}
+
 /** After any other failure a new one is better: this one may be half dead, or know statements that the server forgot. */
 export function keepsConnection(error: unknown): boolean {
   return isRolledBack(error) && !isReadOnly(error);

@@ -18,6 +18,7 @@ function recorded(): { rounds: SessionRounds<string, string, string>; runs: Reco
         };
         runs.push({ reserving, activating, end });
       }),
+    ({ message }) => message === 'refused',
   );
   return { rounds, runs };
 }
@@ -48,6 +49,19 @@ describe('SessionRounds', () => {
     const next = rounds.activate('y');
     runs.at(-1)?.end();
     expect(await next).toBe(true);
+  });
+
+  it('sends activations again alone when the server refuses what they were sent with', async () => {
+    const { rounds, runs } = recorded();
+    void rounds.reserve('a', here);
+    const [reserved, activated] = [rounds.reserve('b', here), rounds.activate('x')];
+    runs[0]?.end();
+    await settled();
+    runs[1]?.end(new Error('refused'));
+    await expect(reserved).rejects.toThrow('refused');
+    expect(runs[2]).toMatchObject({ reserving: [], activating: ['x'] });
+    runs[2]?.end();
+    expect(await activated).toBe(true);
   });
 
   it('sends nothing for who is gone', async () => {

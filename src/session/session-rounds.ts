@@ -1,4 +1,4 @@
-import { Submissions } from '../common/submissions.ts';
+import { type Batch, Submissions } from '../common/submissions.ts';
 
 const MAX_BATCH = 100;
 const MAX_UNANSWERED = 2_000;
@@ -18,12 +18,15 @@ export type Round<Reserving, Reserved, Activating> = (
  */
 export class SessionRounds<Reserving, Reserved, Activating> {
   readonly #run: Round<Reserving, Reserved, Activating>;
+  readonly #isServersWord: (error: Error) => boolean;
   readonly #reservations = new Submissions<Reserving, Reserved>(MAX_UNANSWERED);
   readonly #activations = new Submissions<Activating, boolean>(MAX_UNANSWERED_ACTIVATIONS);
   #draining = false;
 
-  constructor(run: Round<Reserving, Reserved, Activating>) {
+  /** Where the server itself refuses a round, its activations are sent again without the reservations. */
+  constructor(run: Round<Reserving, Reserved, Activating>, isServersWord: (error: Error) => boolean) {
     this.#run = run;
+    this.#isServersWord = isServersWord;
   }
 
   /** Not even begun for whoever is gone before its round forms. */
@@ -54,8 +57,19 @@ export class SessionRounds<Reserving, Reserved, Activating> {
       activating.answer(activated);
       reserving.answer(reserved);
     } catch (error) {
-      activating.fail(error);
       reserving.fail(error);
+      const mixed = reserving.items.length > 0 && activating.items.length > 0;
+      if (mixed && this.#isServersWord(error as Error)) await this.#activateAlone(activating);
+      else activating.fail(error);
+    }
+  }
+
+  /** One project's reservation that fails must not take others' minted sessions with it. Nothing is activated twice. */
+  async #activateAlone(activating: Batch<Activating, boolean>): Promise<void> {
+    try {
+      activating.answer((await this.#run([], activating.items)).activated);
+    } catch (error) {
+      activating.fail(error);
     }
   }
 }

@@ -5,6 +5,7 @@ import type { Chains } from '../audit/chains.ts';
 import type { AuditSink } from '../audit/sinks/audit-sink.ts';
 import { Batcher } from '../common/batcher.ts';
 import type { Clock } from '../common/clock.ts';
+import { isServersWord } from '../database/database-error.ts';
 import type { Database, Statement } from '../database/database.ts';
 import type { Admission } from './admission.ts';
 import { type ReservedBatch, sharedOf, toAnswers } from './reservation-batch.ts';
@@ -144,7 +145,10 @@ export class SessionStore {
     this.#onAudited = onAudited;
     this.#reserving = chains.open();
     this.#activating = chains.open();
-    this.#rounds = new SessionRounds((reserving, activating) => this.#round(reserving, activating));
+    this.#rounds = new SessionRounds(
+      (reserving, activating) => this.#round(reserving, activating),
+      isServersWord,
+    );
     this.#expiring = chains.open();
     const ending = chains.open();
     this.#ends = new Batcher((items) => this.#end(ending, items), {

@@ -18,8 +18,9 @@ export type LeaseHolder =
 export class LeaseService {
   readonly #queries: SessionQueries;
   readonly #store: SessionStore;
-  /** Renewals of one session wait for its row, each with a connection. */
   readonly #gate = new Gate({ maxAtOnce: MAX_AT_ONCE, maxWaiting: MAX_WAITING });
+  /** Under way, by session and holder. */
+  readonly #renewals = new Map<string, Promise<SessionRow | undefined>>();
 
   constructor(queries: SessionQueries, store: SessionStore) {
     this.#queries = queries;
@@ -34,7 +35,7 @@ export class LeaseService {
 
   /** Renews the lease; `renewed` is false for a session that holds none any more. */
   async renew(id: string, holder: LeaseHolder): Promise<{ renewed: boolean; row: SessionRow }> {
-    const row = await this.#ask(id, () => this.#queries.renew(id, tokenHash(holder)));
+    const row = await this.#renewTogether(id, tokenHash(holder));
     return row === undefined ? { renewed: false, row: await this.read(id, holder) } : { renewed: true, row };
   }
 
@@ -47,6 +48,18 @@ export class LeaseService {
       event: auditEntry('session_released', holder.origin, { by: holder.by }),
     });
     return row;
+  }
+
+  /** Those of one session at a time share one and its answer: whoever sends many holds up nobody else's. */
+  #renewTogether(id: string, hash: Buffer | undefined): Promise<SessionRow | undefined> {
+    const key = `${id} ${hash?.toString('hex') ?? ''}`;
+    const underWay = this.#renewals.get(key);
+    if (underWay !== undefined) return underWay;
+    const renewal = this.#ask(id, () => this.#queries.renew(id, hash)).finally(() => {
+      this.#renewals.delete(key);
+    });
+    this.#renewals.set(key, renewal);
+    return renewal;
   }
 
   async #ask(id: string, query: () => Promise<SessionRow | undefined>): Promise<SessionRow | undefined> {

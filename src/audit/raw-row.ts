@@ -1,24 +1,14 @@
 import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
+import type { AuditRow } from './audit-row.ts';
 
 /** A stored row as text, nothing of it parsed: many are hashed in a second. */
-export interface RawRow {
+export interface RawRow extends Omit<AuditRow, 'chain' | 'seq' | 'detail'> {
   seq: string;
   /** Milliseconds since 1970 as PostgreSQL writes a numeric, so that no part of a time is overlooked. */
   time: string;
-  event: string;
-  project_hash: string | null;
-  actor: string | null;
-  actor_kind: string;
-  ip: string | null;
-  request_id: string | null;
-  trace_id: string | null;
-  outcome: string;
-  session_id: string | null;
   /** Null only where somebody took its constraint away. */
   detail: string | null;
-  prev_hash: string;
-  hash: string;
 }
 
 export const RAW_COLUMNS = `seq, (extract(epoch FROM time) * 1000)::text AS time, event, project_hash, actor, actor_kind, ip,

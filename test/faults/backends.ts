@@ -65,13 +65,7 @@ export async function crossSlots({ superuserUrl }: TestDatabase, projects: numbe
 
 /** Returns what rolls it back. */
 async function inTransaction(url: string, work: (client: pg.Client) => Promise<void>): Promise<() => void> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: TIMEOUT_MS,
-    query_timeout: TIMEOUT_MS,
-  });
-  client.on('error', () => undefined);
-  await client.connect();
+  const client = await connected(url);
   try {
     await client.query('BEGIN');
     await work(client);
@@ -84,12 +78,7 @@ async function inTransaction(url: string, work: (client: pg.Client) => Promise<v
   };
 }
 
-/** Without waiting for a server that may be frozen. */
-function leave(client: pg.Client): void {
-  client.end().catch(() => undefined);
-}
-
-async function within<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+async function connected(url: string): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: TIMEOUT_MS,
@@ -97,6 +86,16 @@ async function within<T>(url: string, work: (client: pg.Client) => Promise<T>): 
   });
   client.on('error', () => undefined);
   await client.connect();
+  return client;
+}
+
+/** Without waiting for a server that may be frozen. */
+function leave(client: pg.Client): void {
+  client.end().catch(() => undefined);
+}
+
+async function within<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = await connected(url);
   try {
     return await work(client);
   } finally {

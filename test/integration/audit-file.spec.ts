@@ -164,7 +164,8 @@ describe('the audit file', () => {
       await start('on');
       await ready();
       const [minted, taken] = [mints(), await slotsTaken(stack.database)];
-      stack.simulator.fault({ kind: 'latency', ms: 500 });
+      // Less than the file takes to be made anew, and enough for a busy machine to see that the provider was asked.
+      stack.simulator.fault({ kind: 'latency', ms: 1_200 });
       const opening = open();
       await until('the provider is asked', () => mints() === minted + 1);
       stack.simulator.clearFaults();

@@ -106,7 +106,7 @@ describe('a service with many connections that do nothing', () => {
     }, 1_000);
     const readers = new Crowd(stack.url);
     readers.join(SLOW, 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(20));
-    await until('they are all there', () => readers.answered === SLOW);
+    await until('they are all there', () => readers.answered === SLOW, 30_000);
     for (const socket of readers.sockets) socket.pause();
     await expectUsualPace();
     expect((await stack.request('/health')).status).toBe(200);

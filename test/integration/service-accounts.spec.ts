@@ -94,6 +94,7 @@ describe.each(['keys', 'review'] as const)('by %s, a service account’s token',
     await expect(verifierBy(authority).verify(aToken({ iat: now() - 60 }))).resolves.toEqual({
       clientKey: CLIENT_KEY,
       issuedAt: now() - 60,
+      expiresAt: now() + 600,
     });
   });
 

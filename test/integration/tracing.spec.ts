@@ -107,7 +107,9 @@ describe('Tracing', () => {
       logs.filter((row) => row.trace_id === traceId).map(({ event }) => event);
     for (const traceId of [given, root.traceId]) {
       expect(eventsOf(traceId)).toEqual(['session_created', 'vault_key_loaded']);
-      expect(stack.services[0]?.output.some((line) => line.includes(`"trace_id":"${traceId}"`))).toBe(true);
+      await until('the log has it', () =>
+        stack.services[0]!.output.some((line) => line.includes(`"trace_id":"${traceId}"`)),
+      );
     }
   });
 

@@ -89,12 +89,13 @@ describe('a service with many connections that do nothing', () => {
       crowd.leave();
       await until('they are gone', async () => (await gauge('process_open_fds')) < 200);
     }
-    const [before = 0, first = 0, , last = 0] = resident;
+    const [before = 0, first = 0, second = 0, last = 0] = resident;
     process.stdout.write(
       `resident MiB before and with ${IDLE} idle connections: ${resident.map(Math.round).join(', ')}\n`,
     );
     expect(first - before).toBeLessThan(200);
-    expect(last - first).toBeLessThan(50);
+    // After the second the heap has its size.
+    expect(last - second).toBeLessThan(40);
   }, 60_000);
 
   it('opens sessions as ever beside headers and bodies that never end, and readers that never read', async () => {

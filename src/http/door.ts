@@ -16,8 +16,8 @@ const BUSY = new TooBusyError();
 export type TurnAway = (authorization: string | undefined) => number | undefined;
 
 /**
- * Refuses requests for a session that the service has no room for, before anything is paid for: one session costs as
- * much as ten refusals here. Whoever brings a key, or an Authorization that nobody has judged, goes on to its 401.
+ * Refuses requests for a session that the service has no room for, before anything is paid for: a refusal here
+ * costs a fraction of a session. Whoever brings a key, or an Authorization that nobody has judged, goes on to its 401.
  */
 export function refusalAtTheDoor(
   request: FastifyRequest,

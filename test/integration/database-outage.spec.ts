@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { everyCallerMet, type Met } from '../support/callers.ts';
 import { type TestCluster, startTestCluster } from '../support/cluster.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { slotsTaken } from '../support/session-records.ts';
@@ -12,12 +13,8 @@ const PACE_MS = 20;
 const LEASE_S = 30;
 const RECOVERY_MS = 5_000;
 
-interface Outcome {
-  status: number;
+interface Outcome extends Met {
   retryAfter: string | null;
-  /** When the answer was there, ms. */
-  at: number;
-  caller: number;
   sessionId: string | undefined;
 }
 
@@ -39,16 +36,8 @@ class Load {
     return this.outcomes;
   }
 
-  /** Once every caller has had such an answer since then. */
-  async everyCallerMet(status: number, since = 0): Promise<void> {
-    await until(
-      `every caller is answered ${status}`,
-      () => {
-        const met = this.outcomes.filter((outcome) => outcome.status === status && outcome.at >= since);
-        return new Set(met.map(({ caller }) => caller)).size === CALLERS;
-      },
-      20_000,
-    );
+  everyCallerMet(status: number, since = 0): Promise<void> {
+    return everyCallerMet(this.outcomes, CALLERS, status, since);
   }
 
   async #call(caller: number): Promise<void> {

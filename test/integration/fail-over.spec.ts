@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { everyCallerMet, type Met } from '../support/callers.ts';
 import { type TestCluster, startTestCluster } from '../support/cluster.ts';
 import type { HoldingProxy } from '../support/holding-proxy.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
@@ -25,7 +26,7 @@ interface Given {
 /** Callers of several processes, who open sessions and give them back, and remember what they were told. */
 class Load {
   readonly given: Given[] = [];
-  readonly statuses: { status: number; at: number; caller: number }[] = [];
+  readonly statuses: Met[] = [];
   readonly #stack: Stack;
   readonly #callers: Promise<void>[];
   #stopped = false;
@@ -40,15 +41,8 @@ class Load {
     await Promise.all(this.#callers);
   }
 
-  async everyCallerMet(status: number, since: number): Promise<void> {
-    await until(
-      `every caller is answered ${status}`,
-      () => {
-        const met = this.statuses.filter((one) => one.status === status && one.at >= since);
-        return new Set(met.map(({ caller }) => caller)).size === CALLERS;
-      },
-      20_000,
-    );
+  everyCallerMet(status: number, since: number): Promise<void> {
+    return everyCallerMet(this.statuses, CALLERS, status, since);
   }
 
   async #call(caller: number): Promise<void> {

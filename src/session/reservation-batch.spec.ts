@@ -79,10 +79,10 @@ describe('what a batch takes together', () => {
       aReservation({ project_hash: 'q', windows: [{ ...WINDOW, subject: 'v' }] }),
       aReservation(),
     ];
-    const before = { lines: null, reserved_at: 100.5, taken: [1, 7] };
-    const windows: [number, string, number][] = [
-      [3, '', 130.2],
-      [0, '', 160],
+    const before = { reserved_at: 100.5, taken: [1, 7] };
+    const windows: [number, number][] = [
+      [3, 130.2],
+      [0, 160],
     ];
     const answers = toAnswers(items, { ...before, windows });
     expect(answers.map(({ verdict, activeSessions, limit }) => [verdict, activeSessions, limit])).toEqual([

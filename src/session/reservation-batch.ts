@@ -1,15 +1,13 @@
 import type { Reservation, ReservationAnswer, Window } from './session-store.ts';
 
-/** What `reserve_sessions` answers for a batch. */
+/** What `open_sessions` answers for a batch of reservations. */
 export interface ReservedBatch {
-  /** Audit rows, if they were asked for. */
-  lines: string[] | null;
   /** The database's clock. All were reserved, and what they share was so before. */
   reserved_at?: number;
   /** By project. */
   taken?: number[];
-  /** By window: requests counted, start, and when it is over, in unix seconds. */
-  windows?: [number, string, number][];
+  /** By window: requests counted, and when it is over, in unix seconds. */
+  windows?: [number, number][];
   /** The batch did not fit as a whole: how many sessions' leases had lapsed, and the verdict on each request. */
   expired?: number;
   answers?: WalkedAnswer[];
@@ -34,7 +32,7 @@ interface Shared {
   keys: Set<string>;
 }
 
-/** What the requests of a batch take together, for `reserve_sessions`; null where they cannot be added up. */
+/** What the requests of a batch take together, for `open_sessions`; null where they cannot be added up. */
 export function sharedOf(items: Reservation[]): { projects: string; shared: string | null } {
   const shared: Shared = { projects: new Map(), windows: new Map(), quotas: new Map(), keys: new Set() };
   let alike = true;
@@ -108,7 +106,7 @@ export function toAnswers(items: Reservation[], batch: ReservedBatch): Reservati
       const key = windowKey(window);
       let state = counted.get(key);
       if (state === undefined) {
-        const [used, , resetAt] = batch.windows?.[counted.size] ?? [0, '', 0];
+        const [used, resetAt] = batch.windows?.[counted.size] ?? [0, 0];
         state = { used, resetAt: Math.ceil(resetAt) };
         counted.set(key, state);
       }

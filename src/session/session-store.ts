@@ -81,16 +81,18 @@ export interface End {
   event: AuditEntry;
 }
 
-const RESERVING = 'reserve_sessions($1, $2, $3, $4, $5) AS reserved';
-const RESERVE = { name: 'reserve_sessions', text: `SELECT ${RESERVING}` };
+/** Either half of a round may be missing. */
+const RESERVE = {
+  name: 'reserve_sessions',
+  text: 'SELECT open_sessions($1, $2, $3, $4, NULL, $5) AS opened',
+};
 const ACTIVATE = {
   name: 'activate_sessions',
-  text: 'SELECT activate_sessions($1, $2, $3) AS activated',
+  text: 'SELECT open_sessions($1, NULL, NULL, NULL, $2, $3) AS opened',
 };
-/** In this order: slots are locked before sessions, as by those who end sessions. */
 const RESERVE_AND_ACTIVATE = {
   name: 'reserve_and_activate_sessions',
-  text: `SELECT ${RESERVING}, activate_sessions($6, $7, $5) AS activated`,
+  text: 'SELECT open_sessions($1, $2, $3, $4, $5, $6) AS opened',
 };
 const EXPIRE = { name: 'expire_sessions', text: 'SELECT expire_sessions($1, $2, $3) AS expired' };
 const END = { name: 'end_sessions', text: 'SELECT end_sessions($1, $2, $3) AS ended' };
@@ -103,12 +105,16 @@ const MAX_REMEMBERED_ENDS = 2_000;
 /** What a function says of each item, and the rows that it wrote. */
 interface Stepped {
   ids: string[] | null;
-  lines: string[] | null;
+  lines: string[];
 }
 
-interface RoundRow {
-  reserved?: ReservedBatch;
-  activated?: Stepped;
+/** What a round wrote. */
+interface Opened {
+  reserved: ReservedBatch | null;
+  /** Ids. */
+  activated: string[] | null;
+  /** Audit rows, if they were asked for. */
+  lines: string[];
 }
 
 /** With its text, which is made while the round before is under way. */
@@ -124,8 +130,7 @@ export class SessionStore {
   readonly #clock: Clock;
   readonly #onAudited: Appended;
   readonly #admission: Admission;
-  readonly #reserving: string;
-  readonly #activating: string;
+  readonly #opening: string;
   readonly #rounds: SessionRounds<Step<Reservation>, ReservationAnswer, Step<Activation>>;
   readonly #ends: Batcher<End, boolean>;
   readonly #expiring: string;
@@ -143,8 +148,7 @@ export class SessionStore {
     this.#clock = clock;
     this.#admission = admission;
     this.#onAudited = onAudited;
-    this.#reserving = chains.open();
-    this.#activating = chains.open();
+    this.#opening = chains.open();
     this.#rounds = new SessionRounds(
       (reserving, activating) => this.#round(reserving, activating),
       isServersWord,
@@ -184,10 +188,8 @@ export class SessionStore {
       EXPIRE,
       values,
     );
-    const { ids, openings, lines } = row?.expired ?? { ids: null, openings: null, lines: null };
-    await this.#recorded(new Array<AuditEventName>(ids?.length ?? 0).fill('session_expired'), started, [
-      lines,
-    ]);
+    const { ids, openings, lines } = row?.expired ?? { ids: null, openings: null, lines: [] };
+    await this.#recorded(new Array<AuditEventName>(ids?.length ?? 0).fill('session_expired'), started, lines);
     await Promise.all((openings ?? []).map((id) => this.end(lapsed(id))));
     return (ids?.length ?? 0) + (openings?.length ?? 0);
   }
@@ -217,17 +219,16 @@ export class SessionStore {
   ): Promise<{ reserved: ReservationAnswer[]; activated: boolean[] }> {
     const started = this.#clock.monotonic();
     const reservations = reserving.map(({ item }) => item);
-    const [row] = await this.#database.query<RoundRow>(
+    const [row] = await this.#database.query<{ opened: Opened }>(
       ...this.#statement(reservations, reserving, activating),
     );
-    const { reserved, activated } = row ?? {};
-    const answers = reserved === undefined ? [] : toAnswers(reservations, reserved);
+    const { reserved = null, activated = null, lines = [] } = row?.opened ?? {};
+    const answers = reserved === null ? [] : toAnswers(reservations, reserved);
     const done = doneOf(
       activating.map(({ item }) => item),
       activated,
     );
-    const audited = auditedBy(reserved?.expired ?? 0, answers, done);
-    await this.#recorded(audited, started, [reserved?.lines, activated?.lines]);
+    await this.#recorded(auditedBy(reserved?.expired ?? 0, answers, done), started, lines);
     return { reserved: answers, activated: done };
   }
 
@@ -237,32 +238,28 @@ export class SessionStore {
     activating: Step<Activation>[],
   ): [Statement, unknown[]] {
     const echo = this.#sink.enabled;
-    const activation = [this.#activating, listOf(activating)];
-    if (reserving.length === 0) return [ACTIVATE, [...activation, echo]];
+    if (reserving.length === 0) return [ACTIVATE, [this.#opening, listOf(activating), echo]];
     const { projects, shared } = sharedOf(reservations);
-    const reservation = [this.#reserving, projects, listOf(reserving), shared, echo];
-    if (activating.length === 0) return [RESERVE, reservation];
-    return [RESERVE_AND_ACTIVATE, [...reservation, ...activation]];
+    const reservation = [this.#opening, projects, listOf(reserving), shared];
+    if (activating.length === 0) return [RESERVE, [...reservation, echo]];
+    return [RESERVE_AND_ACTIVATE, [...reservation, listOf(activating), echo]];
   }
 
   async #end(chain: string, ends: End[]): Promise<boolean[]> {
     const started = this.#clock.monotonic();
     const values = [chain, JSON.stringify(ends), this.#sink.enabled];
     const [row] = await this.#database.query<{ ended: Stepped }>(END, values);
-    const done = doneOf(ends, row?.ended);
+    const { ids = null, lines = [] } = row?.ended ?? {};
+    const done = doneOf(ends, ids);
     const audited = ends.filter((_, index) => done[index]).map(({ event }) => event.event);
-    await this.#recorded(audited, started, [row?.ended.lines]);
+    await this.#recorded(audited, started, lines);
     return done;
   }
 
   /** What is answered is durable in both places. */
-  async #recorded(
-    events: AuditEventName[],
-    started: number,
-    lines: (string[] | null | undefined)[],
-  ): Promise<void> {
+  async #recorded(events: AuditEventName[], started: number, lines: string[]): Promise<void> {
     this.#onAudited(events, (this.#clock.monotonic() - started) / 1000);
-    if (this.#sink.enabled) await this.#sink.write(lines.flatMap((some) => some ?? []));
+    if (this.#sink.enabled) await this.#sink.write(lines);
   }
 }
 
@@ -277,9 +274,9 @@ function auditedBy(expired: number, reserved: ReservationAnswer[], activated: bo
 }
 
 /** Of two who name the same session one did it. */
-function doneOf(items: { session_id: string }[], stepped: Stepped | undefined): boolean[] {
-  const ids = new Set(stepped?.ids);
-  return items.map(({ session_id: id }) => ids.delete(id));
+function doneOf(items: { session_id: string }[], ids: string[] | null): boolean[] {
+  const left = new Set(ids);
+  return items.map(({ session_id: id }) => left.delete(id));
 }
 
 function lapsed(id: string): End {

@@ -87,11 +87,11 @@ describe('a batch of reservations', () => {
         })),
       }),
     ];
-    const { rows } = await connection.query<{ answer: { answers: Answer[] } }>(
-      'SELECT reserve_sessions($1, $2, $3, $4, false) AS answer',
+    const { rows } = await connection.query<{ reserved: { answers: Answer[] } }>(
+      `SELECT open_sessions($1, $2, $3, $4, NULL, false)->'reserved' AS reserved`,
       values,
     );
-    return rows[0]?.answer.answers ?? [];
+    return rows[0]?.reserved.answers ?? [];
   };
   const verdictsOf = async (requests: Record<string, unknown>[]): Promise<string[]> =>
     (await reserve(requests)).map(({ verdict }) => verdict);

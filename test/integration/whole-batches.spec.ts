@@ -22,7 +22,7 @@ const VERDICTS = [
   'reserved',
 ];
 const SEALED = Buffer.from('abcdef5c5c00', 'hex');
-const RESERVE = 'SELECT reserve_sessions($1, $2, $3, $4, $5) AS answer';
+const RESERVE = 'SELECT open_sessions($1, $2, $3, $4, NULL, $5) AS opened';
 
 /** Everything that reservations write, without what only tells in which order a batch was written. */
 const TABLES = [
@@ -88,13 +88,15 @@ class World {
     const { projects, shared } = sharedOf(items);
     const requests = items.map(({ event, ...item }) => ({ ...item, ...event }));
     const values = ['chn_reserve', projects, JSON.stringify(requests), walk ? null : shared, true];
-    const { rows } = await this.#client.query<{ answer: ReservedBatch }>(RESERVE, values);
-    const { answer } = rows[0]!;
+    const { rows } = await this.#client.query<{
+      opened: { reserved: ReservedBatch; lines: string[] };
+    }>(RESERVE, values);
+    const { reserved, lines } = rows[0]!.opened;
     return {
-      answers: toAnswers(items, answer),
-      expired: answer.expired ?? 0,
-      whole: answer.answers === undefined,
-      seqs: (answer.lines ?? []).map((line) => (JSON.parse(line) as { seq: number }).seq),
+      answers: toAnswers(items, reserved),
+      expired: reserved.expired ?? 0,
+      whole: reserved.answers === undefined,
+      seqs: lines.map((line) => (JSON.parse(line) as { seq: number }).seq),
     };
   }
 
@@ -105,7 +107,8 @@ class World {
       sealed_answer: SEALED.toString('hex'),
       ...eventOf('session_created'),
     }));
-    await this.#client.query('SELECT activate_sessions($1, $2, false)', ['chn_act', JSON.stringify(items)]);
+    const values = ['chn_act', JSON.stringify(items)];
+    await this.#client.query('SELECT open_sessions($1, NULL, NULL, NULL, $2, false)', values);
   }
 
   async end(ids: string[], state: string): Promise<void> {

@@ -72,8 +72,8 @@ const heldRejection =
     await hold.reached;
   };
 
-/** Holds a row that the statement needs, until the server waits in the middle of it. */
-async function lockedAt(play: Play, statement: string, lock: string, begin: () => void): Promise<void> {
+/** Holds a row that an SQL function needs, until the server waits in the middle of it. */
+async function lockedAt(play: Play, called: string, lock: string, begin: () => void): Promise<void> {
   const { database } = play.theatre.stack;
   const client = new pg.Client({ connectionString: database.superuserUrl });
   await client.connect();
@@ -81,16 +81,16 @@ async function lockedAt(play: Play, statement: string, lock: string, begin: () =
   expect((await client.query(lock, [play.scene.fingerprint])).rowCount).toBe(1);
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   begin();
-  const waiting = await until(`${statement} waits for a lock`, async () => {
+  const waiting = await until(`${called} waits for a lock`, async () => {
     const found = await database.query<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity WHERE query LIKE '%' || $1 || '%' AND $2 = ANY (pg_blocking_pids(pid))`,
-      [statement, rows[0]!.pid],
+      [called, rows[0]!.pid],
     );
     return found[0]?.pid;
   });
   play.unlock.push(async () => {
     await client.end();
-    await until(`${statement} ends`, async () => {
+    await until(`${called} ends`, async () => {
       const running = await database.query('SELECT FROM pg_stat_activity WHERE pid = $1', [waiting]);
       return running.length === 0;
     });
@@ -108,7 +108,7 @@ export const POINTS: Point[] = [
       await stack.admin(`/sessions/${first.json.session_id}`, { method: 'DELETE' });
       const lock = `SELECT FROM project_slots WHERE project_hash =
         (SELECT project_hash FROM sessions WHERE key_fingerprint = $1 LIMIT 1) FOR UPDATE`;
-      await lockedAt(play, 'reserve_sessions', lock, () => {
+      await lockedAt(play, 'open_sessions', lock, () => {
         play.victim.begin(play.scene);
       });
     },
@@ -146,7 +146,7 @@ export const POINTS: Point[] = [
       play.victim.begin(play.scene);
       await hold.reached;
       const lock = 'SELECT FROM sessions WHERE key_fingerprint = $1 FOR UPDATE';
-      await lockedAt(play, 'activate_sessions', lock, () => {
+      await lockedAt(play, 'open_sessions', lock, () => {
         hold.pass();
       });
     },

@@ -33,14 +33,13 @@ const APPENDING = `
   -- Appends entries, in order, to a chain. Only the chain's own writer appends to it, so its head is not contended.
   -- Hashed text has its keys in RFC 8785 order. With p_echo it returns the rows as the lines of an export.
   CREATE FUNCTION append_entries(p_chain text, p_entries audit_entry[], p_echo boolean) RETURNS text[]
-  LANGUAGE plpgsql ${BY_KEY} AS $$
+  LANGUAGE plpgsql AS $$
   DECLARE
     v_now timestamptz := date_trunc('milliseconds', clock_timestamp());
     v_time text := json_text(to_char(v_now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
     v_seq bigint;
     v_hash text;
-    v_text text;
-    v_texts text[];
+    v_entry audit_entry;
     -- of the row before the first, then of each
     v_hashes text[];
   BEGIN
@@ -54,32 +53,32 @@ const APPENDING = `
       INSERT INTO audit_heads (chain, seq, hash, at) VALUES (p_chain, v_seq, v_hash, v_now);
     END IF;
     v_hashes := ARRAY[v_hash];
-    SELECT array_agg('{"actor":' || json_text(e.actor)
-        || ',"actor_kind":' || json_text(e.actor_kind)
+    FOREACH v_entry IN ARRAY p_entries LOOP
+      v_hash := encode(sha256(convert_to(v_hash
+        || '{"actor":' || json_text(v_entry.actor)
+        || ',"actor_kind":' || json_text(v_entry.actor_kind)
         || ',"chain":' || json_text(p_chain)
-        || ',"detail":' || e.detail
-        || ',"event":' || json_text(e.event)
-        || ',"ip":' || json_text(e.ip)
-        || ',"outcome":' || json_text(e.outcome)
-        || ',"project_hash":' || json_text(e.project_hash)
-        || ',"request_id":' || json_text(e.request_id)
-        || ',"seq":' || (v_seq + o)
-        || ',"session_id":' || json_text(e.session_id)
+        || ',"detail":' || v_entry.detail
+        || ',"event":' || json_text(v_entry.event)
+        || ',"ip":' || json_text(v_entry.ip)
+        || ',"outcome":' || json_text(v_entry.outcome)
+        || ',"project_hash":' || json_text(v_entry.project_hash)
+        || ',"request_id":' || json_text(v_entry.request_id)
+        || ',"seq":' || (v_seq + cardinality(v_hashes))
+        || ',"session_id":' || json_text(v_entry.session_id)
         || ',"time":' || v_time
-        || ',"trace_id":' || json_text(e.trace_id) || '}' ORDER BY o)
-      INTO v_texts FROM unnest(p_entries) WITH ORDINALITY AS e (event, outcome, actor, actor_kind, ip, request_id,
-        trace_id, project_hash, session_id, detail, o);
-    FOREACH v_text IN ARRAY v_texts LOOP
-      v_hash := encode(sha256(convert_to(v_hash || v_text, 'UTF8')), 'hex');
+        || ',"trace_id":' || json_text(v_entry.trace_id) || '}', 'UTF8')), 'hex');
       v_hashes := v_hashes || v_hash;
     END LOOP;
-    INSERT INTO audit_events
-      SELECT p_chain, v_seq + o, v_now, e.event, e.project_hash, e.actor, e.actor_kind, e.ip, e.request_id,
-        e.trace_id, e.outcome, e.session_id, e.detail::jsonb, e.prev_hash, e.hash
-      FROM ROWS FROM (unnest(p_entries), unnest(v_hashes), unnest(v_hashes[2:])) WITH ORDINALITY AS e (event, outcome,
-        actor, actor_kind, ip, request_id, trace_id, project_hash, session_id, detail, prev_hash, hash, o)
-      WHERE e.hash IS NOT NULL;
-    UPDATE audit_heads SET seq = v_seq + cardinality(v_texts), hash = v_hash, at = v_now WHERE chain = p_chain;
+    WITH appended AS (
+      INSERT INTO audit_events
+        SELECT p_chain, v_seq + o, v_now, e.event, e.project_hash, e.actor, e.actor_kind, e.ip, e.request_id,
+          e.trace_id, e.outcome, e.session_id, e.detail::jsonb, e.prev_hash, e.hash
+        FROM ROWS FROM (unnest(p_entries), unnest(v_hashes), unnest(v_hashes[2:])) WITH ORDINALITY AS e (event, outcome,
+          actor, actor_kind, ip, request_id, trace_id, project_hash, session_id, detail, prev_hash, hash, o)
+        WHERE e.hash IS NOT NULL
+    )
+    UPDATE audit_heads SET seq = v_seq + cardinality(p_entries), hash = v_hash, at = v_now WHERE chain = p_chain;
     IF NOT p_echo THEN
       RETURN '{}';
     END IF;
@@ -101,7 +100,7 @@ const APPENDING = `
         trace_id, project_hash, session_id, detail, o) ORDER BY o);
   END $$;
 
-  CREATE FUNCTION audit_append(p_chain text, p_events jsonb, p_echo boolean) RETURNS text[] LANGUAGE sql AS $$
+  CREATE FUNCTION audit_append(p_chain text, p_events jsonb, p_echo boolean) RETURNS text[] LANGUAGE sql ${BY_KEY} AS $$
     SELECT append_entries(p_chain,
       ARRAY(SELECT jsonb_populate_record(NULL::audit_entry, value) FROM jsonb_array_elements(p_events)), p_echo);
   $$;

@@ -10,16 +10,15 @@ import { BY_KEY, reserving } from './1764600000000-batches.ts';
 export class WholeBatches1765200000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(WALKING);
-    await runner.query(RESERVING);
-    await runner.query(ACTIVATING);
+    await runner.query(OPENING);
     await runner.query(ENDING);
     await runner.query(EXPIRING);
   }
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
-      DROP FUNCTION expire_sessions(text, integer, boolean), end_sessions(text, jsonb, boolean), activate_sessions(text, jsonb, boolean),
-        reserve_sessions(text, text[], jsonb, jsonb, boolean), walk_reservations(text, jsonb, boolean);
+      DROP FUNCTION expire_sessions(text, integer, boolean), end_sessions(text, jsonb, boolean),
+        open_sessions(text, text[], jsonb, jsonb, jsonb, boolean), walk_reservations(text, jsonb, boolean);
     `);
   }
 }
@@ -37,156 +36,166 @@ const WALKING = reserving(
 );
 
 const RESERVING = `
-  -- What precedes the mint of every request of a batch. p_shared is what the requests take together, or null for
-  -- requests that cannot be added up: {projects: [{hash, n, by_vault, cap, vault_cap}], windows: [{scope, subject,
-  -- requests, seconds, n}], quotas?: [{subject, max, n}]}, projects as p_projects and in order.
-  -- Answers {reserved_at, taken, windows: [[used, started_at, reset_at]]}: all are reserved, and these are as they were before;
+      IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'sessions are counted under read committed only: an older snapshot would overlook some'
+          USING ERRCODE = 'invalid_transaction_state';
+      END IF;
+      -- The project's row is the lock of all that follows: windows, quotas and claims belong to one project. The walk
+      -- makes rows that are not there, and has to begin without a lock: who makes the same may wait for one of ours.
+      IF p_shared IS NOT NULL THEN
+        SELECT jsonb_agg(s.taken ORDER BY g.o),
+            bool_and(s.taken + g.n <= g.cap AND s.taken_by_vault + g.by_vault <= g.vault_cap)
+          INTO v_taken, v_fits
+          FROM (SELECT * FROM project_slots WHERE project_hash = ANY (p_projects)
+              AND (SELECT count(*) FROM project_slots WHERE project_hash = ANY (p_projects)) = cardinality(p_projects)
+              ORDER BY project_hash FOR UPDATE) AS s
+            JOIN ROWS FROM (jsonb_to_recordset(p_shared->'projects') AS (hash text, n integer, by_vault integer,
+              cap integer, vault_cap integer)) WITH ORDINALITY AS g (hash, n, by_vault, cap, vault_cap, o)
+              ON g.hash = s.project_hash;
+      END IF;
+      v_now := clock_timestamp();
+      v_month := date_trunc('month', v_now AT TIME ZONE 'UTC');
+      IF v_fits THEN
+        -- Under the lock, so with a snapshot of its own: all that is asked, and all that is written if it fits.
+        WITH windows_asked AS MATERIALIZED (
+          -- a start in the future is one of before the clock was set back
+          SELECT g.scope, g.subject, g.requests, g.n, g.o, coalesce(w.used, 0) AS used,
+            coalesce(w.started_at, v_now) AS started_at,
+            extract(epoch FROM coalesce(w.started_at, v_now) + make_interval(secs => g.seconds)) AS reset_at
+          FROM ROWS FROM (jsonb_to_recordset(p_shared->'windows') AS (scope text, subject text, requests integer,
+              seconds integer, n integer)) WITH ORDINALITY AS g (scope, subject, requests, seconds, n, o)
+            LEFT JOIN limit_windows w ON w.scope = g.scope AND w.subject = g.subject
+              AND w.started_at <= v_now AND w.started_at + make_interval(secs => g.seconds) > v_now
+        ), quotas_asked AS MATERIALIZED (
+          SELECT g.subject, g.n, coalesce(q.used, 0) + g.n <= g.max AS fits
+          FROM jsonb_to_recordset(p_shared->'quotas') AS g (subject text, max bigint, n integer)
+            LEFT JOIN quotas q ON q.subject = g.subject AND q.month = v_month
+        ), whole AS MATERIALIZED (
+          SELECT (SELECT bool_and(used + n <= requests) FROM windows_asked)
+            AND coalesce((SELECT bool_and(fits) FROM quotas_asked), true)
+            AND NOT EXISTS (
+              SELECT FROM project_slots s, LATERAL (
+                SELECT FROM sessions x WHERE x.project_hash = s.project_hash AND x.state IN ('opening', 'active')
+                  AND x.lease_expires_at <= v_now LIMIT 1) AS lapsed
+              WHERE s.project_hash = ANY (p_projects) AND s.taken BETWEEN 1 AND ${FEW_SESSIONS})
+            AND NOT (p_requests @? '$[*].idempotency' AND EXISTS (
+              SELECT FROM idempotency WHERE key_hash = ANY (ARRAY(
+                SELECT decode(q.idempotency->>'key_hash', 'hex')
+                FROM jsonb_to_recordset(p_requests) AS q (idempotency jsonb)
+                WHERE q.idempotency IS NOT NULL)))) AS fits
+        ), requests AS MATERIALIZED (
+          SELECT *, decode(q.idempotency->>'key_hash', 'hex') AS key_hash
+          FROM jsonb_to_recordset(p_requests) AS q (session_id text, project_hash text, client text, flow text,
+            model text, voice text, key_fingerprint text, lease_token_hash text, lease_seconds integer,
+            opening_seconds integer, max_duration_seconds integer, quota jsonb, idempotency jsonb, event text,
+            outcome text, actor text, actor_kind text, ip text, request_id text, trace_id text, detail text)
+          WHERE (SELECT fits FROM whole)
+        ), slots AS (
+          UPDATE project_slots s SET taken = s.taken + g.n, taken_by_vault = s.taken_by_vault + g.by_vault
+            FROM jsonb_to_recordset(p_shared->'projects') AS g (hash text, n integer, by_vault integer)
+            WHERE s.project_hash = ANY (p_projects) AND s.project_hash = g.hash AND (SELECT fits FROM whole)
+        ), counted AS (
+          INSERT INTO limit_windows AS w
+            SELECT scope, subject, started_at, used + n FROM windows_asked WHERE (SELECT fits FROM whole)
+            ON CONFLICT (scope, subject) DO UPDATE SET started_at = excluded.started_at, used = excluded.used
+        ), used AS (
+          INSERT INTO quotas AS q SELECT subject, v_month, n FROM quotas_asked WHERE (SELECT fits FROM whole)
+            ON CONFLICT (subject, month) DO UPDATE SET used = q.used + excluded.used
+        ), claimed AS (
+          INSERT INTO idempotency
+            SELECT r.key_hash, decode(r.idempotency->>'body_hash', 'hex'), r.session_id, NULL, v_now
+            FROM requests r WHERE r.key_hash IS NOT NULL
+        ), opened AS (
+          INSERT INTO sessions (id, project_hash, client, flow, state, model, voice, key_fingerprint, lease_token_hash,
+              lease_seconds, lease_expires_at, ends_at, opened_at, quota_subject, quota_month, idempotency_key)
+            SELECT r.session_id, r.project_hash, r.client, r.flow, 'opening', r.model, r.voice, r.key_fingerprint,
+              decode(r.lease_token_hash, 'hex'), r.lease_seconds, v_now + make_interval(secs => r.opening_seconds),
+              v_now + make_interval(secs => r.max_duration_seconds), v_now, r.quota->>'subject',
+              CASE WHEN r.quota IS NOT NULL THEN v_month END, r.key_hash
+            FROM requests r
+        )
+        SELECT (SELECT fits FROM whole), (SELECT jsonb_agg(jsonb_build_array(used, reset_at) ORDER BY o) FROM windows_asked),
+            array_agg(ROW(r.event, r.outcome, r.actor, r.actor_kind, r.ip, r.request_id, r.trace_id, r.project_hash,
+              r.session_id, r.detail)::audit_entry)
+          INTO v_fits, v_windows, v_entries FROM requests r;
+      END IF;
+      IF v_fits THEN
+        v_reserved := jsonb_build_object('reserved_at', extract(epoch FROM v_now), 'taken', v_taken, 'windows', v_windows);
+      ELSE
+        SELECT jsonb_build_object('expired', coalesce(max(w.active_sessions) FILTER (WHERE w.ordinal = 0), 0),
+            'answers', jsonb_agg(to_jsonb(w) || jsonb_build_object('sealed_answer', encode(w.sealed_answer, 'hex'))
+              ORDER BY w.ordinal) FILTER (WHERE w.ordinal > 0)),
+            jsonb_agg(w.verdict) FILTER (WHERE w.ordinal = -1)
+          INTO v_reserved, v_lines
+          FROM walk_reservations(p_chain, (SELECT jsonb_agg(value || jsonb_build_object('event', value) ORDER BY o)
+            FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS r (value, o)), p_echo) AS w;
+      END IF;`;
+
+const ACTIVATING = `
+      WITH items AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(p_sessions) AS i (session_id text, provider_session_id text, voice text,
+          lease_expires_at float8, event text, outcome text, actor text, actor_kind text, ip text, request_id text,
+          trace_id text, detail text)
+      ), locked AS MATERIALIZED (
+        -- in the order in which those who end sessions lock them
+        SELECT id FROM sessions WHERE id = ANY (ARRAY(SELECT session_id FROM items)) ORDER BY id FOR UPDATE
+      ), activated AS (
+        UPDATE sessions s SET state = 'active', activated_at = clock_timestamp(),
+            provider_session_id = i.provider_session_id, voice = coalesce(i.voice, s.voice),
+            lease_expires_at = least(to_timestamp(i.lease_expires_at), s.ends_at)
+          FROM locked JOIN items i ON i.session_id = locked.id
+          WHERE s.id = locked.id AND s.activated_at IS NULL AND s.ended_at IS NULL
+            AND s.lease_expires_at > clock_timestamp()
+          RETURNING s.id, ROW(i.event, i.outcome, i.actor, i.actor_kind, i.ip, i.request_id, i.trace_id,
+            s.project_hash, s.id, i.detail)::audit_entry AS entry
+      )
+      SELECT array_agg(id), array_agg(entry) INTO v_activated, v_activations FROM activated;
+      IF p_sessions @? '$[*].sealed_answer' THEN
+        UPDATE idempotency k SET sealed_answer = decode(i.sealed_answer, 'hex')
+          FROM jsonb_to_recordset(p_sessions) AS i (session_id text, sealed_answer text), sessions s
+          WHERE s.id = ANY (v_activated) AND s.id = i.session_id
+            AND k.key_hash = s.idempotency_key AND k.session_id = s.id;
+      END IF;`;
+
+const OPENING = `
+  -- The two steps in which sessions are opened, of many at once, and their audit rows: what precedes the mint of
+  -- p_requests, and what follows that of p_sessions; either may be null.
+  -- p_shared is what the requests take together, or null for requests that cannot be added up: {projects: [{hash, n,
+  -- by_vault, cap, vault_cap}], windows: [{scope, subject, requests, seconds, n}], quotas?: [{subject, max, n}]},
+  -- projects as p_projects and in order.
+  -- An element of p_sessions: {session_id, provider_session_id?, voice?, lease_expires_at (unix seconds),
+  -- sealed_answer?}, and an audit entry's fields as in p_requests.
+  -- Answers {activated: ids of those whose lease still ran, lines: the audit rows if p_echo, reserved}, which is null or
+  -- {reserved_at, taken, windows: [[used, reset_at]]}: all are reserved, and these are as they were before;
   -- or {expired, answers}: of how many sessions the lease had lapsed, and what walk_reservations says of each request.
-  CREATE FUNCTION reserve_sessions(p_chain text, p_projects text[], p_requests jsonb, p_shared jsonb, p_echo boolean)
-  RETURNS jsonb LANGUAGE plpgsql ${BY_KEY} AS $$
+  CREATE FUNCTION open_sessions(p_chain text, p_projects text[], p_requests jsonb, p_shared jsonb, p_sessions jsonb,
+    p_echo boolean) RETURNS jsonb LANGUAGE plpgsql ${BY_KEY} AS $$
   DECLARE
     v_now timestamptz;
     v_month date;
-    v_fits boolean;
     v_taken jsonb;
     v_windows jsonb;
+    v_fits boolean;
+    v_reserved jsonb;
+    v_activated text[];
     v_entries audit_entry[];
+    v_activations audit_entry[];
+    v_lines jsonb;
   BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-      RAISE EXCEPTION 'sessions are counted under read committed only: an older snapshot would overlook some'
-        USING ERRCODE = 'invalid_transaction_state';
+    IF p_requests IS NOT NULL THEN
+${RESERVING}
     END IF;
-    -- The project's row is the lock of all that follows: windows, quotas and claims belong to one project. The walk makes
-    -- rows that are not there, and has to begin without a lock: who makes the same may wait for one of ours.
-    IF p_shared IS NOT NULL
-      AND (SELECT count(*) FROM project_slots WHERE project_hash = ANY (p_projects)) = cardinality(p_projects)
-    THEN
-      SELECT jsonb_agg(s.taken ORDER BY g.o), bool_and(s.taken + g.n <= g.cap AND s.taken_by_vault + g.by_vault <= g.vault_cap)
-        INTO v_taken, v_fits
-        FROM (SELECT * FROM project_slots WHERE project_hash = ANY (p_projects) ORDER BY project_hash FOR UPDATE) AS s
-          JOIN ROWS FROM (jsonb_to_recordset(p_shared->'projects') AS (hash text, n integer, by_vault integer, cap integer,
-            vault_cap integer)) WITH ORDINALITY AS g (hash, n, by_vault, cap, vault_cap, o) ON g.hash = s.project_hash;
+    IF p_sessions IS NOT NULL THEN
+${ACTIVATING}
     END IF;
-    v_now := clock_timestamp();
-    v_month := date_trunc('month', v_now AT TIME ZONE 'UTC');
-    IF v_fits THEN
-      v_fits := NOT EXISTS (
-        SELECT FROM project_slots s, LATERAL (
-          SELECT FROM sessions x WHERE x.project_hash = s.project_hash AND x.state IN ('opening', 'active')
-            AND x.lease_expires_at <= v_now LIMIT 1) AS lapsed
-        WHERE s.project_hash = ANY (p_projects) AND s.taken BETWEEN 1 AND ${FEW_SESSIONS});
-    END IF;
-    IF v_fits THEN
-      -- a start in the future is one of before the clock was set back
-      SELECT jsonb_agg(jsonb_build_array(coalesce(w.used, 0), coalesce(w.started_at, v_now),
-            extract(epoch FROM coalesce(w.started_at, v_now) + make_interval(secs => g.seconds))) ORDER BY g.o),
-          bool_and(coalesce(w.used, 0) + g.n <= g.requests)
-        INTO v_windows, v_fits
-        FROM ROWS FROM (jsonb_to_recordset(p_shared->'windows') AS (scope text, subject text, requests integer,
-            seconds integer, n integer)) WITH ORDINALITY AS g (scope, subject, requests, seconds, n, o)
-          LEFT JOIN limit_windows w ON w.scope = g.scope AND w.subject = g.subject
-            AND w.started_at <= v_now AND w.started_at + make_interval(secs => g.seconds) > v_now;
-    END IF;
-    IF v_fits AND p_shared ? 'quotas' THEN
-      SELECT bool_and(coalesce(q.used, 0) + g.n <= g.max) INTO v_fits
-        FROM jsonb_to_recordset(p_shared->'quotas') AS g (subject text, max bigint, n integer)
-          LEFT JOIN quotas q ON q.subject = g.subject AND q.month = v_month;
-    END IF;
-    IF v_fits AND p_requests @? '$[*].idempotency' THEN
-      v_fits := NOT EXISTS (SELECT FROM idempotency WHERE key_hash = ANY (ARRAY(
-        SELECT decode(q.idempotency->>'key_hash', 'hex') FROM jsonb_to_recordset(p_requests) AS q (idempotency jsonb)
-        WHERE q.idempotency IS NOT NULL)));
-    END IF;
-    IF v_fits IS NOT TRUE THEN
-      RETURN (
-        SELECT jsonb_build_object('expired', coalesce(max(w.active_sessions) FILTER (WHERE w.ordinal = 0), 0),
-          'answers', jsonb_agg(to_jsonb(w) || jsonb_build_object('sealed_answer', encode(w.sealed_answer, 'hex'))
-            ORDER BY w.ordinal) FILTER (WHERE w.ordinal > 0),
-          'lines', jsonb_agg(w.verdict) FILTER (WHERE w.ordinal = -1))
-        FROM walk_reservations(p_chain, (SELECT jsonb_agg(value || jsonb_build_object('event', value) ORDER BY o)
-          FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS r (value, o)), p_echo) AS w);
-    END IF;
-
-    WITH requests AS MATERIALIZED (
-      SELECT *, decode(q.idempotency->>'key_hash', 'hex') AS key_hash
-      FROM jsonb_to_recordset(p_requests) AS q (session_id text, project_hash text, client text, flow text, model text,
-        voice text, key_fingerprint text, lease_token_hash text, lease_seconds integer, opening_seconds integer,
-        max_duration_seconds integer, quota jsonb, idempotency jsonb, event text, outcome text, actor text,
-        actor_kind text, ip text, request_id text, trace_id text, detail text)
-    ), slots AS (
-      UPDATE project_slots s SET taken = s.taken + g.n, taken_by_vault = s.taken_by_vault + g.by_vault
-        FROM jsonb_to_recordset(p_shared->'projects') AS g (hash text, n integer, by_vault integer)
-        WHERE s.project_hash = ANY (p_projects) AND s.project_hash = g.hash
-    ), windows AS (
-      INSERT INTO limit_windows AS w
-        SELECT g.scope, g.subject, (w->>1)::timestamptz, (w->0)::integer + g.n
-        FROM ROWS FROM (jsonb_to_recordset(p_shared->'windows') AS (scope text, subject text, n integer),
-          jsonb_array_elements(v_windows)) AS g (scope, subject, n, w)
-        ON CONFLICT (scope, subject) DO UPDATE SET started_at = excluded.started_at, used = excluded.used
-    ), quotas AS (
-      INSERT INTO quotas AS q
-        SELECT g.subject, v_month, g.n FROM jsonb_to_recordset(p_shared->'quotas') AS g (subject text, n integer)
-        ON CONFLICT (subject, month) DO UPDATE SET used = q.used + excluded.used
-    ), claims AS (
-      INSERT INTO idempotency
-        SELECT r.key_hash, decode(r.idempotency->>'body_hash', 'hex'), r.session_id, NULL, v_now
-        FROM requests r WHERE r.key_hash IS NOT NULL
-    ), opened AS (
-      INSERT INTO sessions (id, project_hash, client, flow, state, model, voice, key_fingerprint, lease_token_hash,
-          lease_seconds, lease_expires_at, ends_at, opened_at, quota_subject, quota_month, idempotency_key)
-        SELECT r.session_id, r.project_hash, r.client, r.flow, 'opening', r.model, r.voice, r.key_fingerprint,
-          decode(r.lease_token_hash, 'hex'), r.lease_seconds, v_now + make_interval(secs => r.opening_seconds),
-          v_now + make_interval(secs => r.max_duration_seconds), v_now, r.quota->>'subject',
-          CASE WHEN r.quota IS NOT NULL THEN v_month END, r.key_hash
-        FROM requests r
-    )
-    SELECT array_agg(ROW(r.event, r.outcome, r.actor, r.actor_kind, r.ip, r.request_id, r.trace_id, r.project_hash,
-      r.session_id, r.detail)::audit_entry) INTO v_entries FROM requests r;
-    RETURN jsonb_build_object('reserved_at', extract(epoch FROM v_now), 'taken', v_taken, 'windows', v_windows,
-      'lines', to_jsonb(append_entries(p_chain, v_entries, p_echo)));
-  END $$;
-`;
-
-const ACTIVATING = `
-  -- Turns opening sessions whose lease still runs into active ones, records them and keeps their sealed answers.
-  -- An element: {session_id, provider_session_id?, voice?, lease_expires_at (unix seconds), sealed_answer?} and an
-  -- audit entry's fields. Answers the ids that were activated.
-  CREATE FUNCTION activate_sessions(p_chain text, p_sessions jsonb, p_echo boolean) RETURNS jsonb
-  LANGUAGE plpgsql ${BY_KEY} AS $$
-  DECLARE
-    v_ids text[];
-    v_entries audit_entry[];
-  BEGIN
-    WITH items AS MATERIALIZED (
-      SELECT * FROM jsonb_to_recordset(p_sessions) AS i (session_id text, provider_session_id text, voice text,
-        lease_expires_at float8, event text, outcome text, actor text, actor_kind text, ip text, request_id text,
-        trace_id text, detail text)
-    ), locked AS MATERIALIZED (
-      -- in the order in which those who end sessions lock them
-      SELECT id FROM sessions WHERE id = ANY (ARRAY(SELECT session_id FROM items)) ORDER BY id FOR UPDATE
-    ), activated AS (
-      UPDATE sessions s SET state = 'active', activated_at = clock_timestamp(),
-          provider_session_id = i.provider_session_id, voice = coalesce(i.voice, s.voice),
-          lease_expires_at = least(to_timestamp(i.lease_expires_at), s.ends_at)
-        FROM locked JOIN items i ON i.session_id = locked.id
-        WHERE s.id = locked.id AND s.activated_at IS NULL AND s.ended_at IS NULL
-          AND s.lease_expires_at > clock_timestamp()
-        RETURNING s.id, ROW(i.event, i.outcome, i.actor, i.actor_kind, i.ip, i.request_id, i.trace_id, s.project_hash,
-          s.id, i.detail)::audit_entry AS entry
-    )
-    SELECT array_agg(id), array_agg(entry) INTO v_ids, v_entries FROM activated;
-    IF p_sessions @? '$[*].sealed_answer' THEN
-      UPDATE idempotency k SET sealed_answer = decode(i.sealed_answer, 'hex')
-        FROM jsonb_to_recordset(p_sessions) AS i (session_id text, sealed_answer text), sessions s
-        WHERE s.id = ANY (v_ids) AND s.id = i.session_id AND k.key_hash = s.idempotency_key AND k.session_id = s.id;
-    END IF;
-    RETURN jsonb_build_object('ids', v_ids, 'lines', append_entries(p_chain, v_entries, p_echo));
+    v_lines := coalesce(v_lines, '[]') || to_jsonb(append_entries(p_chain, v_entries || v_activations, p_echo));
+    RETURN jsonb_build_object('reserved', v_reserved, 'activated', v_activated, 'lines', v_lines);
   END $$;
 `;
 
 const ENDING = `
   -- As its namesake. An element: {session_id, state, only_lapsed?, keep_quota?, event}.
-  CREATE FUNCTION end_sessions(p_chain text, p_ends jsonb, p_echo boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
+  CREATE FUNCTION end_sessions(p_chain text, p_ends jsonb, p_echo boolean) RETURNS jsonb LANGUAGE plpgsql ${BY_KEY} AS $$
   DECLARE
     v_entries audit_entry[] := end_holding_sessions(p_ends);
   BEGIN

@@ -40,6 +40,19 @@ describe('SessionRounds', () => {
     expect(await Promise.all(others)).toEqual(['b!', 'c!', true]);
   });
 
+  it('sends the next round before it tells the last', async () => {
+    const { rounds, runs } = recorded();
+    const sent: number[] = [];
+    const tellsHowMany = (): void => void sent.push(runs.length);
+    const first = rounds.reserve('a', here).then(tellsHowMany);
+    const second = rounds.activate('x').then(tellsHowMany);
+    runs[0]?.end();
+    await first;
+    runs[1]?.end();
+    await second;
+    expect(sent).toEqual([2, 2]);
+  });
+
   it('fails all who wait with a round, of both kinds, and works again afterwards', async () => {
     const { rounds, runs } = recorded();
     const failing = [rounds.reserve('a', here), rounds.activate('x'), rounds.reserve('b', here)];

@@ -42,25 +42,36 @@ export class SessionRounds<Reserving, Reserved, Activating> {
     return answer;
   }
 
+  /** The next round is on its way before those of the last are told: what they do then is done while it is worked on. */
   async #drain(): Promise<void> {
     this.#draining = true;
-    while (this.#reservations.waiting + this.#activations.waiting > 0) await this.#runOne();
+    let tell: (() => void) | undefined;
+    while (this.#reservations.waiting + this.#activations.waiting > 0) {
+      const round = this.#runOne();
+      if (tell !== undefined) setImmediate(tell);
+      tell = await round;
+    }
     this.#draining = false;
+    tell?.();
   }
 
-  async #runOne(): Promise<void> {
+  /** What tells its submissions, unless they have been told that it failed. */
+  async #runOne(): Promise<(() => void) | undefined> {
     const reserving = this.#reservations.take(MAX_BATCH);
     const activating = this.#activations.take(MAX_BATCH);
-    if (reserving.items.length + activating.items.length === 0) return;
+    if (reserving.items.length + activating.items.length === 0) return undefined;
     try {
       const { reserved, activated } = await this.#run(reserving.items, activating.items);
-      activating.answer(activated);
-      reserving.answer(reserved);
+      return () => {
+        activating.answer(activated);
+        reserving.answer(reserved);
+      };
     } catch (error) {
       reserving.fail(error);
       const mixed = reserving.items.length > 0 && activating.items.length > 0;
       if (mixed && this.#isServersWord(error as Error)) await this.#activateAlone(activating);
       else activating.fail(error);
+      return undefined;
     }
   }
 

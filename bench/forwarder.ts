@@ -1,6 +1,6 @@
 /**
  * The bare forwarder: the least that a broker of sessions could do. Plain `node:http`; HS256 by `node:crypto`; one
- * committed INSERT by `pg`; undici to the provider. No limits, no slots, no audit, no log: what those cost is measured
+ * committed INSERT by `pg`, or two; undici to the provider. No limits, no slots, no audit, no log: what those cost is measured
  * against this. Its pool and its connections to the provider are as large as the service's.
  */
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
@@ -26,6 +26,8 @@ class Refused extends Error {
   }
 }
 
+/** The second is of what the provider answered. */
+const commitsTwice = process.env['FORWARDER_COMMITS'] === '2';
 const secret = setting('FORWARDER_JWT_SECRET');
 const authorization = `Bearer ${setting('FORWARDER_PROVIDER_KEY')}`;
 const provider = new URL(`${setting('FORWARDER_PROVIDER_URL')}/realtime/client_secrets`);
@@ -66,11 +68,7 @@ process.stdout.write(`{"url":"http://127.0.0.1:${(server.address() as AddressInf
 async function forward(request: IncomingMessage): Promise<{ status: number; text: string }> {
   const client = verified(request.headers.authorization);
   const body = await jsonObject(request);
-  await pool.query({
-    name: 'record',
-    text: 'INSERT INTO forwarded (id, client) VALUES ($1, $2)',
-    values: [randomUUID(), client],
-  });
+  await record(client);
   const { statusCode, body: received } = await agent.request({
     origin: provider.origin,
     path: provider.pathname,
@@ -78,7 +76,17 @@ async function forward(request: IncomingMessage): Promise<{ status: number; text
     headers: { authorization, 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
-  return { status: statusCode, text: await received.text() };
+  const text = await received.text();
+  if (commitsTwice) await record(client);
+  return { status: statusCode, text };
+}
+
+async function record(client: string): Promise<void> {
+  await pool.query({
+    name: 'record',
+    text: 'INSERT INTO forwarded (id, client) VALUES ($1, $2)',
+    values: [randomUUID(), client],
+  });
 }
 
 /** The subject of a token that is signed with our secret and has not expired. */

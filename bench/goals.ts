@@ -80,7 +80,7 @@ function resident(cases: CaseResult[]): Verdict {
 function settingsOf({ comparisons, connections, latencyMs }: CaseResult, cores: number): Verdict[] {
   const where = `${connections} connections, ${latencyMs} ms`;
   return Object.entries(comparisons).flatMap(([name, found]) => {
-    if (name === 'forwarder-processes') return [];
+    if (name.startsWith('forwarder-')) return [];
     if (name === 'service-processes') return latencyMs === 0 ? manyProcesses(where, found, cores) : [];
     return flat(`${where}: ${name}`, found);
   });

@@ -21,6 +21,8 @@ export const USAGE = `npm run bench -- [options]
   --quick                  the cases that goals are for: 16 and 64 connections at 0 and 30 ms; one round of 1 s,
                            unless said otherwise
 
+  --two-commits            also a forwarder that commits after the provider's answer as well
+
 The service in another setting, beside itself; each adds to every round:
   --processes N            N processes on one database, and as many forwarders
   --audit-rows N           a database that already has so many audit rows
@@ -62,6 +64,7 @@ export interface Options {
   /** Of each subject, before anything is measured. */
   warmUpSeconds: number;
   projects: number;
+  twoCommits: boolean;
   scale: Scale;
   peers: Peer[];
   simulatorPort: number;
@@ -92,6 +95,7 @@ export function parseOptions(args: string[]): Options | undefined {
   return {
     ...planOf(values),
     projects: integer('projects', values.projects, 1, MAX_PROJECTS),
+    twoCommits: values['two-commits'],
     scale: scaleOf(values.scale ? { ...FULL_SCALE, ...values } : values),
     peers: peersOf(values.peer, values['peer-header']),
     simulatorPort: integer('simulator-port', values['simulator-port'], 0, 65_535),
@@ -113,6 +117,7 @@ function parse(args: string[]) {
     seconds: TEXT,
     projects: { ...TEXT, default: '20' },
     quick: FLAG,
+    'two-commits': FLAG,
     processes: TEXT,
     'audit-rows': TEXT,
     sessions: TEXT,

@@ -21,6 +21,14 @@ describe('settingsOf', () => {
     ]);
   });
 
+  it('has a forwarder that commits twice, if it is asked for', () => {
+    expect(settings('--two-commits').map(({ of, environment }) => [of, environment])).toEqual([
+      ['forwarder', undefined],
+      ['service', undefined],
+      ['forwarder', { FORWARDER_COMMITS: '2' }],
+    ]);
+  });
+
   it('fills one database with all that is to be in it', () => {
     const filled = settings('--audit-rows', '1000', '--sessions', '10').slice(2);
     expect(filled).toEqual([

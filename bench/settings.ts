@@ -21,12 +21,20 @@ export interface Setting {
 }
 
 /** (b) and (c), and after them each other setting that was asked for; it differs from (b) or (c) in one thing. */
-export function settingsOf({ projects, scale }: Pick<Options, 'projects' | 'scale'>): Setting[] {
+export function settingsOf({
+  projects,
+  twoCommits,
+  scale,
+}: Pick<Options, 'projects' | 'twoCommits' | 'scale'>): Setting[] {
   const plain = { processes: 1, projects };
   const forwarder: Setting = { of: 'forwarder', name: 'forwarder', label: '(b) forwarder', ...plain };
   const service: Setting = { of: 'service', name: 'service', label: '(c) service', ...plain };
   const { processes, auditRows = 0, sessions = 0, manyProjects, hotPercent } = scale;
   const settings = [forwarder, service];
+  if (twoCommits) {
+    const environment = { FORWARDER_COMMITS: '2' };
+    settings.push({ ...forwarder, name: 'forwarder-two-commits', label: '(b) two commits', environment });
+  }
   if (processes !== undefined) {
     for (const one of [forwarder, service]) {
       const label = `${one.label.slice(0, 3)} ${processes} processes`;

@@ -135,6 +135,7 @@ async function startForwarder(
       command: ['bench/forwarder.ts'],
       environment: {
         FORWARDER_DATABASE_URL: database.ownerUrl,
+        ...setting.environment,
         FORWARDER_JWT_SECRET: callers.jwtSecret,
         FORWARDER_PROVIDER_URL: provider.url,
         FORWARDER_PROVIDER_KEY: provider.key,

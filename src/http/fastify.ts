@@ -27,6 +27,8 @@ const CLIENT_CLOSED = 499;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Of a URL as it is sent: a client's id can have 255 characters, each of them percent-encoded. */
 const MAX_PARAM_LENGTH = 1_024;
+/** Those of which Fastify reads a body by itself. */
+const METHODS_WITH_BODY = ['DELETE', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY'];
 
 /** A finished request, as the access log and the metrics see it: the route's template, never the URL. */
 export interface FinishedRequest {
@@ -91,11 +93,8 @@ export function createFastify({
   fastify.server.maxConnections = MAX_CONNECTIONS;
   // Beyond a number Node would drop headers in silence, a key header among them; their bytes bound them.
   fastify.server.maxHeadersCount = 0;
-  fastify.removeAllContentTypeParsers();
-  // Bodies are read by the handlers, after it is known who sends them.
-  fastify.addContentTypeParser('*', (_request, _payload, done) => {
-    done(null);
-  });
+  // Bodies are read by the handlers, after it is known who sends them: Fastify is to see none, nor to judge its type.
+  for (const method of METHODS_WITH_BODY) fastify.addHttpMethod(method, { overrideExisting: true });
   fastify.decorateRequest('context');
   // An expectation that nobody knows is ignored; Node's own 417 would bypass all that follows.
   fastify.server.on('checkExpectation', (request, response) => {
@@ -109,7 +108,6 @@ export function createFastify({
       requestId: request.id,
       address: normalAddress(request.ip),
       span: startSpan(request, isTrusted),
-      contentType: takeContentType(request),
     };
     // Fires once for every ending, also that of a client which does not wait for its answer.
     reply.raw.once('close', () => {
@@ -167,12 +165,6 @@ function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {
   if (allowOrigin === undefined || headerOf(request, 'origin') === undefined) return;
   reply.header('access-control-allow-origin', allowOrigin);
   reply.header('access-control-expose-headers', EXPOSED_HEADERS);
-}
-
-function takeContentType({ raw: { headers } }: FastifyRequest): string | undefined {
-  const contentType = headers['content-type'];
-  delete headers['content-type'];
-  return contentType;
 }
 
 /** HTTP/1.1 demands exactly one Host, of which Node would show the first; and it has to be a name that is served. */

@@ -60,12 +60,12 @@ async function readText(request: FastifyRequest, options: BodyOptions): Promise<
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** What nearly all send, told without taking it apart. */
-function isPlainJson({ context, headers }: FastifyRequest): boolean {
-  return context.contentType === 'application/json' && headers['content-encoding'] === undefined;
+function isPlainJson({ headers }: FastifyRequest): boolean {
+  return headers['content-type'] === 'application/json' && headers['content-encoding'] === undefined;
 }
 
 function checkMediaType(request: FastifyRequest, options: BodyOptions): void {
-  const [type = '', ...parameters] = (request.context.contentType ?? '').toLowerCase().split(';');
+  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';');
   const typed =
     type.trim() === 'application/json' || (options.plainText === true && type.trim() === 'text/plain');
   const charset = parameters

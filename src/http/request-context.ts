@@ -8,8 +8,6 @@ export interface RequestContext {
   /** The client's address, as trusted proxies tell it; IPv4-mapped IPv6 as IPv4. */
   address: string;
   span: RequestSpan;
-  /** Kept from Fastify, which would judge it before anybody knows who sends the body. */
-  contentType: string | undefined;
   /** The limit to report in the X-RateLimit headers. */
   limit?: LimitState;
   /** What a session route learned of its request, for the metrics. */

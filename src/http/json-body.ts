@@ -48,7 +48,7 @@ async function readText(request: FastifyRequest, options: BodyOptions): Promise<
   if (length > MAX_BODY_BYTES) throw tooLarge();
   if (length === 0 && headers['transfer-encoding'] === undefined) return '';
   if (!isPlainJson(request)) checkMediaType(request, options);
-  const bytes = arrivedBytes(request) ?? (await readBytes(request));
+  const bytes = arrivedBytes(request, length) ?? (await readBytes(request));
   try {
     return utf8.decode(bytes);
   } catch {
@@ -81,10 +81,13 @@ function checkMediaType(request: FastifyRequest, options: BodyOptions): void {
   }
 }
 
-/** A body that came with its headers, as most do: it is there before anybody asks for it. */
-function arrivedBytes({ raw }: FastifyRequest): Buffer | undefined {
-  if (!raw.complete || raw.readableLength === 0 || raw.readableLength > MAX_BODY_BYTES) return undefined;
-  return (raw.read() as Buffer | null) ?? undefined;
+/** A body that came with its headers, as most do: all of it is there before anybody asks, even if not yet its end. */
+function arrivedBytes({ raw }: FastifyRequest, length: number): Buffer | undefined {
+  if (length === 0 || raw.readableLength !== length) return undefined;
+  const bytes = raw.read() as Buffer | null;
+  // Node lets go of a request only when its end was read, too.
+  raw.resume();
+  return bytes ?? undefined;
 }
 
 function readBytes({ raw }: FastifyRequest): Promise<Buffer> {

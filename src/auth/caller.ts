@@ -84,9 +84,13 @@ function resolveClient(
 }
 
 /** Refuses a principal without a key, once its fields are known to be good. */
-export function withKey({ key, ...principal }: Principal): Caller {
-  if (key === undefined) throw keyUnavailable();
-  return { ...principal, key };
+export function withKey(principal: Principal): Caller {
+  if (!hasKey(principal)) throw keyUnavailable();
+  return principal;
+}
+
+function hasKey(principal: Principal): principal is Caller {
+  return principal.key !== undefined;
 }
 
 function keyUnavailable(): AppError {

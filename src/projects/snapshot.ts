@@ -1,7 +1,10 @@
 import { isRecord } from '../common/json.ts';
+import { memo } from '../common/memo.ts';
 import type { Checked } from '../common/schema.ts';
 import type { Manifest, ManifestProblem } from '../manifests/manifest.ts';
 import { type Client, type Project, readClient, readProject } from './resource.ts';
+
+const MAX_KEPT_KEYS = 10_000;
 
 /** All projects and clients at one moment, indexed; immutable, so that one request sees one configuration. */
 export interface Snapshot {
@@ -32,8 +35,11 @@ export const EMPTY_SNAPSHOT: Snapshot = {
 
 /** The key of a client by who signs its tokens and what they call it; own tokens have no issuer. */
 export function tokenKey(issuer: string | undefined, subject: string): string {
-  return JSON.stringify([issuer ?? null, subject]);
+  return issuer === undefined ? ownTokenKey(subject) : JSON.stringify([issuer, subject]);
 }
+
+/** Asked for several times a session. */
+const ownTokenKey = memo(MAX_KEPT_KEYS, (subject) => JSON.stringify([null, subject]));
 
 /** The key of a client that is a Kubernetes service account; equal to no `tokenKey`. */
 export function serviceAccountKey(namespace: string, name: string): string {

@@ -20,6 +20,7 @@ async function main(): Promise<void> {
   const record = process.env['SIMULATOR_RECORD'];
   const simulator = await startSimulator({
     port: portFromEnv(),
+    host: process.env['SIMULATOR_HOST'],
     ...(record !== undefined && { onRequest: recorder(record) }),
   });
   const stop = (): void => {

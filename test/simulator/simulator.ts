@@ -18,6 +18,8 @@ export type { KeyTally, Seen, Sighting } from './sightings.ts';
 export interface SimulatorOptions {
   /** 0, the default, lets the system choose. */
   port?: number;
+  /** 127.0.0.1 by default. */
+  host?: string | undefined;
   /** Told of each request once it was read, before anything is answered. */
   onRequest?: (sighting: Sighting) => void;
 }
@@ -35,7 +37,7 @@ export interface Simulator {
   restore(fingerprint?: string): void;
 }
 
-const HOST = '127.0.0.1';
+const LOOPBACK = '127.0.0.1';
 // Longer than any client keeps an idle socket, so that the client is always the one that closes it.
 const KEEP_ALIVE_MS = 120_000;
 
@@ -49,16 +51,16 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     serve(state, request, response);
   });
-  server.listen({ host: HOST, port: options.port ?? 0 });
+  server.listen({ host: options.host ?? LOOPBACK, port: options.port ?? 0 });
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return { url: `http://${HOST}:${port}/v1`, port, close: () => close(server), ...controls(state) };
+  return { url: `http://${LOOPBACK}:${port}/v1`, port, close: () => close(server), ...controls(state) };
 }
 
 function serve(state: ProviderState, request: IncomingMessage, response: ServerResponse): void {
   const target = request.url ?? '/';
   const served = target.startsWith(CONTROL_PREFIX)
-    ? serveControl(state, request, response, new URL(target, `http://${HOST}`))
+    ? serveControl(state, request, response, new URL(target, `http://${LOOPBACK}`))
     : serveProvider(state, request, response, target.split('?', 1)[0] ?? target);
   served.catch((error: unknown) => {
     response.destroy(error instanceof Error ? error : undefined);

@@ -55,7 +55,7 @@ export function judgeCluster(version: string, kinds: readonly Kind[]): Found[] {
     : missing.map(({ name }) =>
         failure(
           `the API server does not know ${name}`,
-          FIXES[name] ?? 'kubectl apply --server-side -f k8s/crds, as an administrator',
+          FIXES[name] ?? 'kubectl apply --server-side -k k8s/crds, as an administrator',
         ),
       );
 }

@@ -20,7 +20,7 @@ export async function installCrds(): Promise<void> {
   const config = new KubeConfig();
   config.loadFromDefault();
   const objects = KubernetesObjectApi.makeApiClient(config);
-  for (const file of readdirSync(CRDS)) {
+  for (const file of readdirSync(CRDS).filter((name) => name !== 'kustomization.yaml')) {
     await install(objects, loadYaml<KubernetesObject>(readFileSync(new URL(file, CRDS), 'utf8')));
   }
 }

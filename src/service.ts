@@ -1,6 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppModule } from './app.module.ts';
 import { type Backend, openBackend } from './backend.ts';
 import { Checkpointer } from './audit/checkpointer.ts';
@@ -46,6 +47,8 @@ export interface Service {
   url: string;
   opsUrl: string;
   routes: RouteTable;
+  /** Not ready any more, and still answering, until those in front of it send to others. */
+  drain(): Promise<void>;
   stop(): Promise<void>;
   /** Whether a call to the system does not return, for which the end of a process waits for ever. */
   hangs(): boolean;
@@ -100,6 +103,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       url: `http://${urlHost(settings.host)}:${port}`,
       opsUrl: `http://${urlHost(settings.host)}:${opsPort}`,
       routes,
+      drain: async () => {
+        stopping = true;
+        parts.readiness.markDraining();
+        await delay(settings.drainSeconds * 1_000);
+      },
       stop: async () => {
         stopping = true;
         parts.readiness.markDraining();
@@ -171,6 +179,7 @@ async function createApp(options: AppOptions): Promise<NestFastifyApplication> {
   const { settings, log, clock, routes } = options;
   let recorder: RequestRecorder | undefined;
   let admission: Admission | undefined;
+  let readiness: Readiness | undefined;
   const adapter = createFastify({
     settings,
     clock,
@@ -180,6 +189,7 @@ async function createApp(options: AppOptions): Promise<NestFastifyApplication> {
     },
     turnAway: (authorization) =>
       (admission ??= app.get<Admission>(Admission, { strict: false })).turnAway(authorization),
+    isDraining: () => (readiness ??= app.get<Readiness>(Readiness, { strict: false })).draining,
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(options), adapter, {
     logger: new NestLog(log),

@@ -93,10 +93,13 @@ function closeOnSignals(starting: Promise<Serving>, close: () => Promise<void>):
   const onSignal = (): void => {
     if (stopping) return;
     stopping = true;
-    setTimeout(end, STOP_TIMEOUT_MS, 1).unref();
+    let deadline = setTimeout(end, STOP_TIMEOUT_MS, 1).unref();
     starting
-      .then((serving) => {
+      .then(async (serving) => {
         service = serving.service;
+        clearTimeout(deadline);
+        await service.drain();
+        deadline = setTimeout(end, STOP_TIMEOUT_MS, 1).unref();
       })
       .catch(() => undefined)
       .then(close)

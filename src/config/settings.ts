@@ -155,6 +155,12 @@ export const declarations = {
     default: '10',
     parse: integer(3, 200),
   }),
+  drainSeconds: required({
+    env: 'VESTIBULE_DRAIN_SECONDS',
+    doc: 'How long a process that is told to stop goes on taking requests, so that those in front of it learn that it is not ready. Every answer then closes its connection.',
+    default: '0',
+    parse: integer(0, 300),
+  }),
   vault: required({
     env: 'VESTIBULE_VAULT',
     doc: 'Where configuration and keys live: `directory`, manifests in `VESTIBULE_DIR`; `kubernetes`, custom resources and labelled Secrets.',

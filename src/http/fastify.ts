@@ -46,6 +46,8 @@ export interface HttpOptions {
   routes: RouteTable;
   onFinished: (request: FinishedRequest) => void;
   turnAway: TurnAway;
+  /** Whether connections are to be closed with their next answer. */
+  isDraining: () => boolean;
 }
 
 /** Fastify under Nest, with what surrounds every request: ids, Host check, preflight, headers, limits of Node. */
@@ -55,6 +57,7 @@ export function createFastify({
   routes,
   onFinished,
   turnAway,
+  isDraining,
 }: HttpOptions): FastifyAdapter {
   const isTrusted = trustedProxy(settings.trustProxy);
   const adapter = new FastifyAdapter({
@@ -130,15 +133,10 @@ export function createFastify({
       request.context.span.run(done);
     }
   });
-  let closing = false;
-  fastify.addHook('preClose', (done) => {
-    closing = true;
-    done();
-  });
   fastify.addHook('onSend', (request, reply, payload, done) => {
     setCommonHeaders(request, reply);
-    // A connection that was busy when the drain began would else stay open, and hold it up, until its client goes.
-    if (closing) reply.header('connection', 'close');
+    // A proxy would else send its next request on a connection that is just being closed, and a client hold up the end.
+    if (isDraining()) reply.header('connection', 'close');
     done(null, payload);
   });
   return adapter;

@@ -15,6 +15,10 @@ export class Readiness {
     this.#draining = true;
   }
 
+  get draining(): boolean {
+    return this.#draining;
+  }
+
   /** Something of this process alone that must work, and may stop to; it tells what is wrong. */
   require(requirement: () => string | undefined): void {
     this.#requirements.push(requirement);

@@ -252,6 +252,7 @@ describe('a route that declares nothing', () => {
       routes,
       onFinished: () => undefined,
       turnAway: () => undefined,
+      isDraining: () => false,
     });
     app = await NestFactory.create<NestFastifyApplication>(ServiceWithProbe, adapter, {
       logger: false,

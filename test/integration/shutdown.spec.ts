@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { Agent } from 'undici';
 import { aKey, aProject, aSecret } from '../support/manifests.ts';
 import type { ServiceProcess } from '../support/service-process.ts';
 import { type Answer, ask, PROJECT, startStack, type Stack } from '../support/stack.ts';
@@ -45,6 +46,32 @@ describe('SIGTERM', () => {
     const code = await exited;
     return { code, seconds: (performance.now() - since) / 1000 };
   };
+
+  it('is first told to those in front, for as long as it is set to, by answers that close their connections', async () => {
+    const service = await stack.addService({ VESTIBULE_DRAIN_SECONDS: '3' });
+    const agent = new Agent({ connections: 1 });
+    const status = async (): Promise<[number, unknown]> => {
+      const { statusCode, headers, body } = await agent.request({
+        origin: service.url,
+        path: '/health',
+        method: 'GET',
+      });
+      await body.dump();
+      return [statusCode, headers['connection']];
+    };
+    expect(await status()).toEqual([200, 'keep-alive']);
+    service.kill('SIGTERM');
+    const end = ended(service);
+    await until('it is not ready', async () => (await ask(`${service.opsUrl}/readyz`)).status === 503, 1_000);
+    expect(await status()).toEqual([200, 'close']);
+    expect(await refusesConnections(service)).toBe(false);
+    expect(await status()).toEqual([200, 'close']);
+    const { code, seconds } = await end;
+    expect(code).toBe(0);
+    expect(seconds).toBeGreaterThan(2.5);
+    expect(seconds).toBeLessThan(8);
+    await agent.close();
+  });
 
   it('answers what is under way, takes nothing new, and ends with 0', async () => {
     const [service, stuck] = stack.services as [ServiceProcess, ServiceProcess];

@@ -18,10 +18,7 @@ const apply = (): Promise<string> =>
   });
 
 beforeAll(apply, TIMEOUT_MS);
-afterAll(
-  () => kubectl('delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=120s'),
-  TIMEOUT_MS,
-);
+afterAll(() => kubectl('delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=120s'), TIMEOUT_MS);
 
 it(
   'has a project whose key is sealed, and opens a session for it',

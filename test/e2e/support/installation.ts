@@ -1,0 +1,153 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { pathOf } from '../../../src/kubernetes/resource-paths.ts';
+import { aKey } from '../../support/manifests.ts';
+import { Caller } from './caller.ts';
+import { IMAGES } from './images.ts';
+import { Kube } from './kube.ts';
+import { kubectl } from './kubectl.ts';
+import { applyOverlay } from './kustomize.ts';
+
+const run = promisify(execFile);
+const CHART = fileURLToPath(new URL('../../../charts/vestibule', import.meta.url));
+const HELM_TIMEOUT_MS = 300_000;
+/** Of the ingress controller, from a pod. */
+const INGRESS_ADDRESS = process.env['INGRESS_ADDRESS'] ?? '10.244.0.1';
+const INGRESS_CLASS = process.env['INGRESS_CLASS'] ?? 'test';
+
+export const PROJECT = 'proj_installed';
+export const RELEASE = 'voice';
+export const FULL_NAME = 'voice-vestibule';
+
+/** A namespace with all that a release needs beside it, and a pod that calls it through the ingress. */
+export class Installation {
+  readonly kube: Kube;
+  readonly namespace: string;
+  readonly keyNamespace: string;
+  readonly host: string;
+  readonly caller: Caller;
+  readonly #folder: string;
+
+  private constructor(kube: Kube, namespace: string, folder: string) {
+    this.kube = kube;
+    this.namespace = namespace;
+    this.keyNamespace = `${namespace}-keys`;
+    this.host = `${namespace}.example.com`;
+    this.caller = new Caller(namespace);
+    this.#folder = folder;
+  }
+
+  static async prepare(prefix: string): Promise<Installation> {
+    const kube = new Kube();
+    const namespace = await kube.createNamespace(prefix);
+    const folder = await mkdtemp(join(tmpdir(), 'vestibule-release-'));
+    const installation = new Installation(kube, namespace, folder);
+    await applyOverlay({ base: 'k8s/demo/backing', namespace, images: { ...IMAGES } });
+    const certificate = await installation.#makeCertificate();
+    await installation.caller.start({
+      image: IMAGES.vestibule,
+      address: INGRESS_ADDRESS,
+      host: installation.host,
+      certificate,
+    });
+    await kubectl('-n', namespace, 'rollout', 'status', 'statefulset/postgres', '--timeout=120s');
+    await kubectl('-n', namespace, 'rollout', 'status', 'deployment/simulator', '--timeout=120s');
+    return installation;
+  }
+
+  /** `helm install` or `helm upgrade`, until all pods are ready. */
+  async helm(verb: 'install' | 'upgrade', values: Record<string, unknown> = {}): Promise<void> {
+    const file = join(this.#folder, 'values.json');
+    await writeFile(file, JSON.stringify({ ...this.#values(), ...values }));
+    await this.runHelm(verb, RELEASE, CHART, '--values', file, '--wait', '--timeout', '240s');
+  }
+
+  async runHelm(...args: string[]): Promise<string> {
+    const { stdout } = await run('helm', ['--namespace', this.namespace, ...args], {
+      timeout: HELM_TIMEOUT_MS,
+    });
+    return stdout;
+  }
+
+  /** Deposits a key by the API, from inside. */
+  async depositKey(): Promise<void> {
+    const admin = await this.adminKey();
+    const { status, text } = await this.caller.askInside(`http://${FULL_NAME}`, {
+      method: 'POST',
+      path: '/projects/key',
+      headers: { 'x-admin-api-key': admin },
+      body: { project_id: PROJECT, openai_key: aKey() },
+    });
+    if (status !== 201) throw new Error(`${status}: ${text}`);
+  }
+
+  async adminKey(): Promise<string> {
+    const secret = await this.kube.cluster.find(pathOf('/api/v1', this.namespace, 'secrets', 'demo'));
+    const { data } = secret as unknown as { data: Record<string, string> };
+    return Buffer.from(data['admin-key'] ?? '', 'base64').toString('utf8');
+  }
+
+  /** The names of all objects of some kinds that the release left, in both namespaces. */
+  async left(kinds: string): Promise<string[]> {
+    const selector = `app.kubernetes.io/instance=${RELEASE}`;
+    const lists = [this.namespace, this.keyNamespace].map((namespace) =>
+      kubectl('-n', namespace, 'get', kinds, '-l', selector, '-o', 'name'),
+    );
+    return (await Promise.all(lists)).flatMap((names) => names.split('\n').filter(Boolean));
+  }
+
+  async close(): Promise<void> {
+    await this.runHelm('uninstall', RELEASE, '--ignore-not-found', '--wait', '--timeout', '120s');
+    await kubectl('delete', 'namespace', this.keyNamespace, '--ignore-not-found', '--wait=false');
+    await this.kube.close();
+    await rm(this.#folder, { recursive: true });
+  }
+
+  #values(): Record<string, unknown> {
+    const [repository, tag] = IMAGES.vestibule.split(':');
+    return {
+      image: { repository, tag },
+      database: {
+        secret: { name: 'demo', key: 'database-url' },
+        migrationSecret: { name: 'demo', key: 'migration-url' },
+      },
+      admin: { secret: { name: 'demo', key: 'admin-key' } },
+      jwt: { secret: { name: 'demo', key: 'jwt-secret' } },
+      // The cluster's, which all suites share.
+      crds: { install: false },
+      providerUrls: ['http://simulator/v1'],
+      trustProxy: ['10.0.0.0/8'],
+      addressLimit: 'off',
+      ingress: { enabled: true, className: INGRESS_CLASS, host: this.host, tlsSecret: 'certificate' },
+      resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '384Mi' } },
+      drain: { delaySeconds: 5 },
+    };
+  }
+
+  /** Made with the host's name, for the ingress; returns the certificate. */
+  async #makeCertificate(): Promise<string> {
+    const [key, certificate] = [join(this.#folder, 'tls.key'), join(this.#folder, 'tls.crt')];
+    await run('openssl', [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
+      ...['-subj', `/CN=${this.host.slice(0, 60)}`, '-addext', `subjectAltName=DNS:${this.host}`],
+      ...['-keyout', key, '-out', certificate],
+    ]);
+    await kubectl(
+      '-n',
+      this.namespace,
+      'create',
+      'secret',
+      'tls',
+      'certificate',
+      '--key',
+      key,
+      '--cert',
+      certificate,
+    );
+    return readFile(certificate, 'utf8');
+  }
+}

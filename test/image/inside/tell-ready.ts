@@ -1,0 +1,25 @@
+// Beside the program: writes into its log how old process 1 is once it says that it is ready.
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const DEADLINE_SECONDS = 30;
+const PAUSE_MS = 25;
+const TICKS_PER_SECOND = 100;
+/** Of /proc/PID/stat, counted from behind the name, which may hold blanks. */
+const START_TIME = 19;
+
+function age(): number {
+  const [uptime] = readFileSync('/proc/uptime', 'utf8').split(' ');
+  const fields = readFileSync('/proc/1/stat', 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+  return Number(uptime) - Number(fields[START_TIME]) / TICKS_PER_SECOND;
+}
+
+async function isReady(): Promise<boolean> {
+  const answer = await fetch('http://127.0.0.1:9464/readyz').catch(() => undefined);
+  return answer?.status === 200;
+}
+
+while (!(await isReady())) {
+  if (age() > DEADLINE_SECONDS) process.exit(1);
+  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+}
+writeFileSync('/proc/1/fd/1', `ready after ${age().toFixed(2)} s\n`);

@@ -20,6 +20,14 @@ export interface SessionRequest {
   traceId: string | undefined;
 }
 
+/** What is configured, by project, and how old that knowledge may be. */
+export interface ProjectFigures {
+  caps: ReadonlyMap<string, number>;
+  /** Seconds; of projects that have a key. */
+  keyAges: ReadonlyMap<string, number>;
+  syncLagSeconds: number;
+}
+
 /** The service's figures, on a registry of its own. */
 export class Metrics {
   readonly registry = openMetricsRegistry();
@@ -42,6 +50,17 @@ export class Metrics {
     name: 'sessions_active',
     help: 'Sessions that hold a slot, by the database',
     labelNames: ['project'],
+    registers: [this.registry],
+  });
+  readonly #cap = new Gauge({
+    name: 'sessions_max',
+    help: 'Sessions that may hold a slot at once, as the project is configured',
+    labelNames: ['project'],
+    registers: [this.registry],
+  });
+  readonly #databaseUp = new Gauge({
+    name: 'database_up',
+    help: 'Whether the database answered when this process last asked it for its sessions: 1, or 0',
     registers: [this.registry],
   });
   readonly #errorRate = new Gauge({
@@ -132,12 +151,15 @@ export class Metrics {
     for (const [event, count] of counts) this.#audited.inc({ event }, count);
   }
 
-  setActive(byProject: ReadonlyMap<string, number>): void {
-    replace(this.#active, byProject);
+  /** Undefined when the database did not answer: the figures are then the last ones known. */
+  setActive(byProject: ReadonlyMap<string, number> | undefined): void {
+    this.#databaseUp.set(byProject === undefined ? 0 : 1);
+    if (byProject !== undefined) replace(this.#active, byProject);
   }
 
-  setVault(keyAgeSeconds: ReadonlyMap<string, number>, syncLagSeconds: number): void {
-    replace(this.#keyAge, keyAgeSeconds);
+  setProjects({ caps, keyAges, syncLagSeconds }: ProjectFigures): void {
+    replace(this.#cap, caps);
+    replace(this.#keyAge, keyAges);
     this.#syncLag.set(syncLagSeconds);
   }
 
@@ -148,8 +170,7 @@ export class Metrics {
       for (const { labels } of values)
         if (labels.project === project) metric.remove(labels as Record<string, string>);
     }
-    this.#active.remove({ project });
-    this.#keyAge.remove({ project });
+    for (const gauge of [this.#active, this.#cap, this.#keyAge]) gauge.remove({ project });
   }
 
   /** Totals of this process without project ids, as `GET /metrics` shows them to everybody. */

@@ -12,7 +12,7 @@ interface Projects {
   pseudonyms: ProjectPseudonyms;
 }
 
-/** Brings `sessions_active` from the database, so that it is the same on every replica. */
+/** Brings `sessions_active` from the database, so that it is the same on every replica, and whether it answered. */
 export class SessionGauge {
   readonly #queries: SessionQueries;
   readonly #projects: Projects;
@@ -32,7 +32,9 @@ export class SessionGauge {
   async refresh(): Promise<void> {
     if (this.#clock.monotonic() - this.#askedAt < FRESH_MS) return this.#asking;
     this.#asking ??= this.#ask()
-      .catch(() => undefined)
+      .catch(() => {
+        this.#metrics.setActive(undefined);
+      })
       .finally(() => {
         this.#askedAt = this.#clock.monotonic();
         this.#asking = undefined;

@@ -12,10 +12,10 @@ import { Metrics } from './metrics.ts';
 import { MetricsController } from './metrics.controller.ts';
 import { MetricsModule } from './metrics.module.ts';
 import { OpsServer } from './ops-server.ts';
+import { ProjectGauges } from './project-gauges.ts';
 import { Readiness } from './readiness.ts';
 import { RequestRecorder } from './record-request.ts';
 import { SessionGauge } from './session-gauge.ts';
-import { VaultGauge } from './vault-gauge.ts';
 
 @Module({
   imports: [MetricsModule, ProjectsModule, SessionModule],
@@ -29,16 +29,16 @@ import { VaultGauge } from './vault-gauge.ts';
         new SessionGauge(queries, { registry, pseudonyms }, metrics, clock),
     ),
     provide(
-      VaultGauge,
+      ProjectGauges,
       [Vault, ProjectRegistry, Metrics, Clock],
-      (vault, registry, metrics, clock) => new VaultGauge(vault, registry, metrics, clock),
+      (vault, registry, metrics, clock) => new ProjectGauges(vault, registry, metrics, clock),
     ),
     provide(
       OpsServer,
-      [Metrics, Readiness, SessionGauge, VaultGauge],
-      (metrics, readiness, sessions, vault) =>
+      [Metrics, Readiness, SessionGauge, ProjectGauges],
+      (metrics, readiness, sessions, projects) =>
         new OpsServer(metrics, readiness, () => {
-          vault.refresh();
+          projects.refresh();
           return sessions.refresh();
         }),
     ),

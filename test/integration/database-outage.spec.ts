@@ -107,6 +107,12 @@ describe('while the database is away', () => {
     }
   };
 
+  /** On the ops port, which nobody's load keeps from answering. */
+  const databaseIsUp = async (): Promise<boolean> => {
+    const { text } = await ask(`${stack.opsUrl}/metrics`);
+    return /^database_up (\d)$/m.exec(text)?.[1] === '1';
+  };
+
   const expectOnlyRefusals = (outcomes: Outcome[], backAt: number): void => {
     expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set([200, 503]));
     const refused = outcomes.filter(({ status }) => status === 503);
@@ -144,6 +150,7 @@ describe('while the database is away', () => {
   /** Of a database that is back since then, under the load that went on all the time. */
   const expectRecovery = async (load: Load, backAt: number): Promise<void> => {
     await load.everyCallerMet(200, backAt);
+    await until('it is said to be back', databaseIsUp);
     const outcomes = await load.stop();
     expectOnlyRefusals(outcomes, backAt);
     await expectNothingLost(outcomes);
@@ -153,10 +160,12 @@ describe('while the database is away', () => {
   it('stopped and started again: refuses with 503, serves the rest, and recovers by itself', async () => {
     const load = new Load(stack);
     await load.everyCallerMet(200);
+    expect(await databaseIsUp()).toBe(true);
     const goneAt = performance.now();
     await server.stop();
     await load.everyCallerMet(503, goneAt);
     await expectServedWithoutDatabase();
+    await until('it is said to be away', async () => !(await databaseIsUp()));
     const newcomer: ServiceProcess = await stack.addService();
     expect((await ask(`${newcomer.opsUrl}/livez`)).status).toBe(200);
     const sessions = await stack.admin(`/sessions?project_id=${PROJECT}`, { base: newcomer.url });
@@ -180,6 +189,7 @@ describe('while the database is away', () => {
     const goneAt = performance.now();
     await server.pause();
     await Promise.all([load.everyCallerMet(503, goneAt), expectServedWithoutDatabase()]);
+    expect(await databaseIsUp()).toBe(false);
     server.resume();
     const backAt = performance.now();
     await expectRecovery(load, backAt);

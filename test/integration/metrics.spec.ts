@@ -30,6 +30,7 @@ import { until } from '../support/until.ts';
 const OWN = '/session';
 const COMPATIBLE = '/v1/realtime/client_secrets';
 const ACTIVE = 'sessions_active';
+const CAP = 'sessions_max';
 const SCOPES = [
   'address',
   'project_address',
@@ -48,6 +49,8 @@ const OURS = [
   'sessions_total',
   'error_rate',
   ACTIVE,
+  CAP,
+  'database_up',
   ...HISTOGRAMS,
   'vault_key_age_seconds',
   'vault_sync_lag_seconds',
@@ -71,6 +74,9 @@ const PROJECTS: Record<string, Record<string, unknown>> = {
   proj_suspended: { suspended: true },
   proj_disabled: { access: { projectId: 'Disabled' } },
 };
+
+const DEFAULT_CAP = 5;
+const CAPS: Record<string, number> = { [PROJECT]: 1000, [SECOND]: 1000, proj_full: 1 };
 
 const failed = (code: string, flow: Flow = 'vault'): Effects => failedAt(FAULTY, code, flow);
 
@@ -470,9 +476,11 @@ describe('After a script of all that can happen, the ops port', () => {
       ...ledger.figures,
       error_rate: ledger.failures / ledger.requests,
       audit_append_duration_seconds_count: transactions,
+      database_up: 1,
     };
     for (const [project, live] of Object.entries(active)) {
       expected[seriesOf({ name: ACTIVE, labels: { project } })] = live;
+      expected[seriesOf({ name: CAP, labels: { project } })] = CAPS[project] ?? DEFAULT_CAP;
     }
     // Those of a minute that ended while the script ran.
     for (const event of ['auth_rejected', 'admin_rejected']) {
@@ -613,11 +621,14 @@ describe('Another process', () => {
     expect(activeIn(second)).toEqual(activeIn(first));
     const limits = [first, second].flatMap((one) => samplesOf(one, 'rate_limited_total'));
     expect(limits.map(({ labels }) => labels['scope']).sort()).toEqual([...SCOPES].sort());
-    const figures = Object.entries(figuresOf(second)).filter(([series]) => !series.startsWith(ACTIVE));
+    const figures = Object.entries(figuresOf(second)).filter(
+      ([series]) => !/^sessions_(active|max)/.test(series),
+    );
     expect(Object.fromEntries(figures)).toEqual({
       ...own.figures,
       error_rate: own.failures / own.requests,
       audit_append_duration_seconds_count: 4,
+      database_up: 1,
     });
   });
 });
@@ -637,7 +648,7 @@ describe('A project that is removed', () => {
     );
     const before = await scrape();
     expect(new Set(before.samples.filter(isOfIt).map(({ name }) => name))).toEqual(
-      new Set(['vault_hits_total', 'sessions_total', ACTIVE, 'vault_key_age_seconds']),
+      new Set(['vault_hits_total', 'sessions_total', ACTIVE, CAP, 'vault_key_age_seconds']),
     );
     const public_ = (await stack.request('/metrics?format=json')).json;
     stack.simulator.fault({ kind: 'latency', ms: 1_500, times: 1, key_fingerprint: fingerprintOf(key) });

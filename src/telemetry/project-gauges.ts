@@ -3,8 +3,8 @@ import type { ProjectRegistry } from '../projects/project-registry.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Brings the age of each project's key, and how far this process may be behind the vault and its configuration. */
-export class VaultGauge {
+/** Brings each project's cap and the age of its key, and how far this process may be behind vault and configuration. */
+export class ProjectGauges {
   readonly #vault: Vault;
   readonly #registry: ProjectRegistry;
   readonly #metrics: Metrics;
@@ -19,13 +19,16 @@ export class VaultGauge {
 
   refresh(): void {
     const now = this.#clock.now();
-    const ages = new Map<string, number>();
-    for (const { projectId, keyRef } of this.#registry.snapshot.projectsById.values()) {
+    const caps = new Map<string, number>();
+    const keyAges = new Map<string, number>();
+    for (const { projectId, keyRef, spec } of this.#registry.snapshot.projectsById.values()) {
+      caps.set(projectId, spec.session.maxConcurrent);
       const key = this.#vault.find(keyRef);
       // A file can be of a clock that is ahead.
-      if (key !== undefined) ages.set(projectId, Math.max(now - key.changedAt, 0) / 1000);
+      if (key !== undefined) keyAges.set(projectId, Math.max(now - key.changedAt, 0) / 1000);
     }
     const currentAt = Math.min(this.#vault.currentAt(), this.#registry.currentAt());
-    this.#metrics.setVault(ages, (this.#clock.monotonic() - currentAt) / 1000);
+    const syncLagSeconds = (this.#clock.monotonic() - currentAt) / 1000;
+    this.#metrics.setProjects({ caps, keyAges, syncLagSeconds });
   }
 }

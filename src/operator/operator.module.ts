@@ -17,6 +17,7 @@ import { SessionModule } from '../session/session.module.ts';
 import { Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { MetricsModule } from '../telemetry/metrics.module.ts';
+import { certificateMetrics } from '../vault/sealing/certificate-metrics.ts';
 import { EventWriter } from './event-writer.ts';
 import { Operator, reconcileAsLeader } from './operator.ts';
 import { operatorMetrics } from './operator-metrics.ts';
@@ -34,7 +35,8 @@ const QUEUE = { workers: 12, firstBackoffMs: 200, mostBackoffMs: 30_000 };
       [Backend, Settings, ProjectRegistry, Observer, ActiveSessions, Metrics, Clock, Log],
       (backend, { namespace }, registry, observer, activeSessions, metrics, clock, log) => {
         if (backend.kubernetes === undefined) throw new TypeError('the operator needs a cluster');
-        const { cluster, manifests } = backend.kubernetes;
+        const { cluster, manifests, certificates } = backend.kubernetes;
+        certificateMetrics(metrics.registry, certificates);
         const { vault } = backend;
         const logger = log.child({ component: 'operator' });
         const identity = `${hostname()}_${randomBytes(6).toString('hex')}`;

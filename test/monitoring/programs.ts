@@ -1,0 +1,125 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { until } from '../support/until.ts';
+import { ask } from '../support/ask.ts';
+
+const INSTALL = 'install it: apt-get install -y prometheus (its own service need not run)';
+const LISTENING = /Listening on.*address=(127\.0\.0\.1:\d+)/;
+
+/** Runs promtool to its end; rejects with what it says. */
+export async function promtool(args: string[], cwd: string): Promise<void> {
+  try {
+    await promisify(execFile)('promtool', args, { cwd, timeout: 60_000 });
+  } catch (error) {
+    const { code, stdout = '', stderr = '' } = error as { code?: string; stdout?: string; stderr?: string };
+    throw new Error(code === 'ENOENT' ? `there is no promtool: ${INSTALL}` : `${stdout}${stderr}`, {
+      cause: error,
+    });
+  }
+}
+
+export interface Target {
+  address: string;
+  pod: string;
+}
+
+export interface Sample {
+  metric: Record<string, string>;
+  value: [number, string];
+}
+
+/** A Prometheus of a suite's own, on a free port of loopback, that scrapes and evaluates every second. */
+export class Prometheus {
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+  readonly #url: string;
+
+  private constructor(child: ChildProcess, folder: string, url: string) {
+    this.#child = child;
+    this.#folder = folder;
+    this.#url = url;
+  }
+
+  static async start(targets: Target[], ruleFiles: string[]): Promise<Prometheus> {
+    const folder = mkdtempSync(join(tmpdir(), 'vestibule-prometheus-'));
+    writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify(configurationOf(targets, ruleFiles)));
+    const child = spawn(
+      'prometheus',
+      [
+        `--config.file=${join(folder, 'prometheus.yml')}`,
+        `--storage.tsdb.path=${join(folder, 'data')}`,
+        '--web.listen-address=127.0.0.1:0',
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let failed: Error | undefined;
+    child.once('error', (error) => {
+      failed = new Error(`Prometheus does not run: ${INSTALL}`, { cause: error });
+    });
+    const lines: string[] = [];
+    if (child.stderr !== null)
+      createInterface({ input: child.stderr }).on('line', (line) => lines.push(line));
+    const address = await until('Prometheus listens', () => {
+      if (failed !== undefined) throw failed;
+      if (child.exitCode !== null) throw new Error(`Prometheus ended: ${lines.join('\n')}`);
+      return LISTENING.exec(lines.join('\n'))?.[1];
+    }).catch((error: unknown) => {
+      child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    });
+    return new Prometheus(child, folder, `http://${address}`);
+  }
+
+  /** At this moment; throws for what Prometheus cannot evaluate. */
+  async query(expr: string): Promise<Sample[]> {
+    const { result } = await this.#get<{ result: Sample[] }>('query', { query: expr });
+    return result;
+  }
+
+  async series(matcher: string): Promise<Record<string, string>[]> {
+    return this.#get<Record<string, string>[]>('series', { 'match[]': matcher });
+  }
+
+  async rules(): Promise<{ name: string; health: string; lastError?: string }[]> {
+    const { groups } = await this.#get<{
+      groups: { rules: { name: string; health: string; lastError?: string }[] }[];
+    }>('rules', {});
+    return groups.flatMap(({ rules }) => rules);
+  }
+
+  async stop(): Promise<void> {
+    const ended = this.#child.exitCode === null ? once(this.#child, 'exit') : undefined;
+    this.#child.kill('SIGTERM');
+    await ended;
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #get<T>(path: string, parameters: Record<string, string>): Promise<T> {
+    const search = new URLSearchParams(parameters).toString();
+    const { json } = await ask(`${this.#url}/api/v1/${path}?${search}`);
+    if (json?.status !== 'success') throw new Error(`${search}: ${json?.error ?? 'no answer'}`);
+    return json.data as T;
+  }
+}
+
+function configurationOf(targets: Target[], ruleFiles: string[]): object {
+  return {
+    global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+    rule_files: ruleFiles,
+    scrape_configs: [
+      {
+        job_name: 'vestibule',
+        static_configs: targets.map(({ address, pod }) => ({
+          targets: [address],
+          labels: { namespace: 'test', pod },
+        })),
+      },
+    ],
+  };
+}

@@ -57,23 +57,23 @@ export class Prometheus {
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
-    let failed: Error | undefined;
+    const failures: Error[] = [];
     child.once('error', (error) => {
-      failed = new Error(`Prometheus does not run: ${INSTALL}`, { cause: error });
+      failures.push(new Error(`Prometheus does not run: ${INSTALL}`, { cause: error }));
     });
     const lines: string[] = [];
-    if (child.stderr !== null)
-      createInterface({ input: child.stderr }).on('line', (line) => lines.push(line));
-    const address = await until('Prometheus listens', () => {
-      if (failed !== undefined) throw failed;
+    createInterface({ input: child.stderr }).on('line', (line) => lines.push(line));
+    const url = await until('Prometheus is ready', async () => {
+      if (failures[0] !== undefined) throw failures[0];
       if (child.exitCode !== null) throw new Error(`Prometheus ended: ${lines.join('\n')}`);
-      return LISTENING.exec(lines.join('\n'))?.[1];
+      const address = LISTENING.exec(lines.join('\n'))?.[1];
+      return address !== undefined && (await isReady(`http://${address}`)) && `http://${address}`;
     }).catch((error: unknown) => {
       child.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });
       throw error;
     });
-    return new Prometheus(child, folder, `http://${address}`);
+    return new Prometheus(child, folder, url);
   }
 
   /** At this moment; throws for what Prometheus cannot evaluate. */
@@ -106,6 +106,10 @@ export class Prometheus {
     if (json?.status !== 'success') throw new Error(`${search}: ${json?.error ?? 'no answer'}`);
     return json.data as T;
   }
+}
+
+async function isReady(url: string): Promise<boolean> {
+  return (await ask(`${url}/-/ready`)).status === 200;
 }
 
 function configurationOf(targets: Target[], ruleFiles: string[]): object {

@@ -1,6 +1,6 @@
 import { SEALED_SECRETS_API, CORE_API, pathOf, VESTIBULE_API } from '../../src/kubernetes/resource-paths.ts';
 import { fingerprintOf } from '../simulator/simulator.ts';
-import type { Answer } from '../support/ask.ts';
+import { type Answer, ask } from '../support/ask.ts';
 import { aKey, aProject } from '../support/manifests.ts';
 import { until } from '../support/until.ts';
 import { type ClusterStack, startClusterStack } from './support/cluster-stack.ts';
@@ -51,6 +51,21 @@ async function statusOf(projectId: string): Promise<Status> {
 
 const reasonIs = async (projectId: string, type: string, reason: string): Promise<boolean> =>
   (await statusOf(projectId)).conditions?.some((one) => one.type === type && one.reason === reason) === true;
+
+it('every replica tells how old the sealing certificate is, before anybody deposits a key', async () => {
+  for (const { opsUrl } of stack.services) {
+    const figure = async (name: string): Promise<number | undefined> => {
+      const { text } = await ask(`${opsUrl}/metrics`);
+      const [, seconds] =
+        new RegExp(`^sealing_certificate_${name}_timestamp_seconds (.+)$`, 'm').exec(text) ?? [];
+      return seconds === undefined ? undefined : Number(seconds);
+    };
+    const madeAt = await until('the certificate is known', () => figure('not_before'));
+    const now = Date.now() / 1000;
+    expect(madeAt).toBeLessThanOrEqual(now);
+    expect(await figure('expiry')).toBeGreaterThan(now);
+  }
+});
 
 describe('a deposit', () => {
   it('ends in a session within 3 s, through a SealedSecret and its Secret', async () => {

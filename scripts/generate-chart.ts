@@ -24,19 +24,25 @@ const fromValues = { source: 'values.yaml', script };
 generate(`${CHART}/values.schema.json`, `${JSON.stringify(valuesSchema(values), null, 2)}\n`, fromValues);
 generate(`${CHART}/README.md`, chartReadme(values), fromValues);
 
-generate(
-  `${CHART}/Chart.yaml`,
-  read('Chart.yaml').replace(/^appVersion: .*$/m, `appVersion: ${VERSION}`),
-  { source: 'package.json', script },
-);
-
-generate(`${CHART}/templates/_permissions.tpl`, generated('src/kubernetes/permissions.ts') + permissionsTemplate(), {
-  source: 'the permissions',
+generate(`${CHART}/Chart.yaml`, read('Chart.yaml').replace(/^appVersion: .*$/m, `appVersion: ${VERSION}`), {
+  source: 'package.json',
   script,
 });
+
+generate(
+  `${CHART}/templates/_permissions.tpl`,
+  generated('src/kubernetes/permissions.ts') + permissionsTemplate(),
+  {
+    source: 'the permissions',
+    script,
+  },
+);
 for (const definition of CUSTOM_RESOURCE_DEFINITIONS) {
   const text = generated('the schemas of src/projects') + definitionTemplate(definition);
-  generate(`${CHART}/templates/crds/${definition.metadata.name}.yaml`, text, { source: 'the schemas', script });
+  generate(`${CHART}/templates/crds/${definition.metadata.name}.yaml`, text, {
+    source: 'the schemas',
+    script,
+  });
 }
 
 function generated(source: string): string {

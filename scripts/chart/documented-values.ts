@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument, type YAMLMap } from 'yaml';
 
 /** A value of the chart, as values.yaml declares it. */
 export interface DocumentedValue {
@@ -26,12 +26,8 @@ export function documentedValues(text: string): DocumentedValue[] {
   return membersOf(contents, '', (offset) => above(lines.linePos(offset).line));
 }
 
-function membersOf(
-  map: YAMLMap,
-  prefix: string,
-  commentAt: (offset: number) => string[],
-): DocumentedValue[] {
-  return (map.items as Pair[]).map(({ key, value }) => {
+function membersOf(map: YAMLMap, prefix: string, commentAt: (offset: number) => string[]): DocumentedValue[] {
+  return map.items.map(({ key, value }) => {
     if (!isScalar<string>(key) || !key.range) throw new TypeError(`a key under "${prefix}" is no text`);
     const path = prefix + key.value;
     const comment = commentAt(key.range[0]);
@@ -47,7 +43,7 @@ function membersOf(
     return {
       path,
       name: key.value,
-      default: isMap(value) ? value.toJSON() : plain(value),
+      default: plain(value),
       description,
       keywords,
       members: isGroup ? membersOf(value, `${path}.`, commentAt) : [],

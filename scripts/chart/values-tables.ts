@@ -6,9 +6,10 @@ const HEAD = '| Value | Default | Meaning |\n| --- | --- | --- |\n';
 export function valuesTables(values: readonly DocumentedValue[]): string {
   const alone = values.filter(({ members }) => members.length === 0);
   const groups = values.filter(({ members }) => members.length > 0);
-  return [table(alone), ...groups.map((group) => `### ${group.name}\n\n${group.description}\n\n${table(rowsOf(group))}`)].join(
-    '\n',
-  );
+  return [
+    table(alone),
+    ...groups.map((group) => `### ${group.name}\n\n${group.description}\n\n${table(rowsOf(group))}`),
+  ].join('\n');
 }
 
 function table(rows: readonly DocumentedValue[]): string {

@@ -2,13 +2,16 @@ import type { DocumentedValue } from './documented-values.ts';
 
 /** Values that templates read, by their path: `.Values.image.tag`. */
 export function usedPaths(template: string): string[] {
-  return [...template.matchAll(/\.Values((?:\.[A-Za-z][A-Za-z0-9]*)+)/g)].map(([, path = '']) => path.slice(1));
+  return [...template.matchAll(/\.Values((?:\.[A-Za-z][A-Za-z0-9]*)+)/g)].map(([, path = '']) =>
+    path.slice(1),
+  );
 }
 
 /** Declared and read nowhere; a template that reads a group reads all in it. */
 export function unusedValues(values: readonly DocumentedValue[], used: readonly string[]): string[] {
   return leaves(values).filter(
-    (path) => !used.some((read) => path === read || path.startsWith(`${read}.`) || read.startsWith(`${path}.`)),
+    (path) =>
+      !used.some((read) => path === read || path.startsWith(`${read}.`) || read.startsWith(`${path}.`)),
   );
 }
 
@@ -18,7 +21,9 @@ export function undeclaredValues(values: readonly DocumentedValue[], used: reado
   return used.filter(
     (path) =>
       !declared.some(
-        (value) => value.path === path || (value.members.length === 0 && isOpen(value) && path.startsWith(`${value.path}.`)),
+        (value) =>
+          value.path === path ||
+          (value.members.length === 0 && isOpen(value) && path.startsWith(`${value.path}.`)),
       ),
   );
 }

@@ -1,0 +1,296 @@
+import { readFileSync } from 'node:fs';
+import { CUSTOM_RESOURCE_DEFINITIONS } from '../../scripts/crds/definitions.ts';
+import { VERSION } from '../../src/common/version.ts';
+import {
+  changed,
+  type Manifest,
+  type Values,
+  ofKind,
+  only,
+  podsOf,
+  render,
+  valuesOf,
+} from './support/helm.ts';
+
+const base = valuesOf('default');
+const full = valuesOf('full');
+const keyOf = ({ kind, metadata }: Manifest): string =>
+  `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
+
+describe('a release with the least values', () => {
+  let manifests: Manifest[];
+  beforeAll(async () => {
+    manifests = await render(base);
+  });
+
+  it('is these objects and no other', () => {
+    expect(manifests.map(keyOf).sort()).toEqual([
+      'CustomResourceDefinition /clients.vestibule.dev',
+      'CustomResourceDefinition /projects.vestibule.dev',
+      'Deployment voice/vestibule',
+      'Job voice/vestibule-migrate',
+      'Namespace /voice-keys',
+      'NetworkPolicy voice/vestibule-default-deny',
+      'NetworkPolicy voice/vestibule-migrate',
+      'NetworkPolicy voice/vestibule-server',
+      'NetworkPolicy voice/vestibule-test',
+      'Pod voice/vestibule-test',
+      'PodDisruptionBudget voice/vestibule',
+      'Role voice-keys/voice-vestibule-keys',
+      'Role voice/vestibule-configuration',
+      'RoleBinding voice-keys/voice-vestibule-keys',
+      'RoleBinding voice/vestibule-configuration',
+      'Service voice/vestibule',
+      'Service voice/vestibule-ops',
+      'ServiceAccount voice/vestibule',
+      'ServiceAccount voice/vestibule-migrate',
+    ]);
+  });
+
+  it('is labelled as Kubernetes recommends', () => {
+    for (const { metadata } of manifests) {
+      expect(metadata.labels).toMatchObject({
+        'app.kubernetes.io/name': 'vestibule',
+        'app.kubernetes.io/instance': 'vestibule',
+        'app.kubernetes.io/version': VERSION,
+        'app.kubernetes.io/managed-by': 'Helm',
+        'helm.sh/chart': expect.stringMatching(/^vestibule-\d/),
+      });
+    }
+  });
+
+  it('leaves the definitions and the keys where they are when it goes, and nothing else', () => {
+    const kept = manifests.filter(
+      ({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'] === 'keep',
+    );
+    expect(kept.map(keyOf).sort()).toEqual([
+      'CustomResourceDefinition /clients.vestibule.dev',
+      'CustomResourceDefinition /projects.vestibule.dev',
+      'Namespace /voice-keys',
+    ]);
+    for (const { metadata } of manifests) {
+      const { 'helm.sh/hook': hook, 'helm.sh/hook-delete-policy': policy } = metadata.annotations ?? {};
+      // One that failed is not deleted: its log says why.
+      if (hook !== undefined)
+        expect([metadata.name, policy]).toEqual([metadata.name, 'before-hook-creation,hook-succeeded']);
+    }
+  });
+
+  it('has the definitions that the code has, field by field', () => {
+    const specs = ofKind(manifests, 'CustomResourceDefinition').map(({ metadata, spec }) => [
+      metadata.name,
+      spec,
+    ]);
+    const expected = CUSTOM_RESOURCE_DEFINITIONS.map(({ metadata, spec }) => [metadata.name, spec]);
+    expect(specs.sort()).toEqual(JSON.parse(JSON.stringify(expected.sort())));
+  });
+
+  it('replaces pods with none missing, and lets each answer before it goes', () => {
+    const { spec } = only(manifests, 'Deployment');
+    expect(spec.replicas).toBe(2);
+    expect(spec.strategy).toEqual({
+      type: 'RollingUpdate',
+      rollingUpdate: { maxUnavailable: 0, maxSurge: 1 },
+    });
+    const pod = spec.template.spec;
+    const delay = pod.containers[0].lifecycle.preStop.sleep.seconds as number;
+    const [, stop] = /STOP_TIMEOUT_MS = ([\d_]+);/.exec(readFileSync('src/cli/serve.ts', 'utf8'))!;
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(delay + Number(stop!.replace('_', '')) / 1000);
+  });
+
+  it('asks the port of its own for the health of a pod', () => {
+    const { containers } = only(manifests, 'Deployment').spec.template.spec;
+    const { startupProbe, livenessProbe, readinessProbe } = containers[0];
+    expect([startupProbe, livenessProbe, readinessProbe].map(({ httpGet }) => httpGet)).toEqual([
+      { path: '/livez', port: 'ops' },
+      { path: '/livez', port: 'ops' },
+      { path: '/readyz', port: 'ops' },
+    ]);
+    expect(containers[0].ports).toEqual([
+      { name: 'http', containerPort: 3000, protocol: 'TCP' },
+      { name: 'ops', containerPort: 9464, protocol: 'TCP' },
+    ]);
+  });
+
+  it('serves the API and the metrics by Services of their own', () => {
+    const pod = only(manifests, 'Deployment').spec.template.metadata.labels;
+    for (const [suffix, targetPort] of [
+      ['vestibule', 'http'],
+      ['-ops', 'ops'],
+    ] as const) {
+      const { spec } = only(manifests, 'Service', suffix);
+      expect(spec.ports).toEqual([expect.objectContaining({ targetPort })]);
+      expect(pod).toMatchObject(spec.selector);
+    }
+    const jobs = only(manifests, 'Job').spec.template.metadata.labels;
+    expect(jobs).not.toMatchObject(only(manifests, 'Service', 'vestibule').spec.selector);
+  });
+
+  it('lets nodes be drained, pod by pod, and never waits for one that is not ready', () => {
+    expect(only(manifests, 'PodDisruptionBudget').spec).toMatchObject({
+      maxUnavailable: 1,
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+    });
+  });
+
+  it('spreads its pods over zones and nodes', () => {
+    const constraints = only(manifests, 'Deployment').spec.template.spec.topologySpreadConstraints;
+    expect(constraints.map(({ topologyKey }: { topologyKey: string }) => topologyKey)).toEqual([
+      'topology.kubernetes.io/zone',
+      'kubernetes.io/hostname',
+    ]);
+  });
+
+  it('migrates before all else, bounded, as an account that may nothing', () => {
+    const job = only(manifests, 'Job');
+    expect(job.metadata.annotations).toMatchObject({ 'helm.sh/hook': 'pre-install,pre-upgrade' });
+    expect(job.spec).toMatchObject({ activeDeadlineSeconds: 600, backoffLimit: 2 });
+    const pod = job.spec.template.spec;
+    expect(pod.containers[0].args).toEqual(['migrate']);
+    expect(pod.automountServiceAccountToken).toBe(false);
+    const account = only(manifests, 'ServiceAccount', '-migrate');
+    expect(pod.serviceAccountName).toBe(account.metadata.name);
+    expect(Number(account.metadata.annotations?.['helm.sh/hook-weight'])).toBeLessThan(
+      Number(job.metadata.annotations?.['helm.sh/hook-weight']),
+    );
+    const subjects = ofKind(manifests, 'RoleBinding').flatMap(
+      ({ subjects: some }) => some as { name: string }[],
+    );
+    expect(subjects.map(({ name }) => name)).not.toContain(account.metadata.name);
+  });
+});
+
+describe('a release with all values', () => {
+  let manifests: Manifest[];
+  beforeAll(async () => {
+    manifests = await render(full);
+  });
+
+  it('leaves the number of pods to its HorizontalPodAutoscaler', () => {
+    const deployment = only(manifests, 'Deployment');
+    expect(deployment.spec).not.toHaveProperty('replicas');
+    expect(only(manifests, 'HorizontalPodAutoscaler').spec).toMatchObject({
+      scaleTargetRef: { kind: 'Deployment', name: deployment.metadata.name },
+      minReplicas: 2,
+      maxReplicas: 10,
+      metrics: [{ resource: { name: 'cpu', target: { averageUtilization: 70 } } }],
+    });
+  });
+
+  it('is scraped by the job that the alerts ask for', () => {
+    const monitor = only(manifests, 'ServiceMonitor');
+    const service = only(manifests, 'Service', '-ops');
+    expect(service.metadata.labels).toMatchObject(monitor.spec.selector.matchLabels);
+    expect(only(manifests, 'Service', 'vestibule').metadata.labels).not.toMatchObject(
+      monitor.spec.selector.matchLabels,
+    );
+    expect(service.metadata.labels[monitor.spec.jobLabel as string]).toBe('vestibule');
+    expect(monitor.spec.endpoints).toEqual([
+      { port: service.spec.ports[0].name, path: '/metrics', interval: '15s', scrapeTimeout: '10s' },
+    ]);
+    expect(monitor.metadata.labels['release']).toBe('prometheus');
+  });
+
+  it('has every rule and every dashboard that is beside its templates', () => {
+    expect(only(manifests, 'PrometheusRule').spec.groups).toBeInstanceOf(Array);
+    for (const { data, metadata } of ofKind(manifests, 'ConfigMap')) {
+      expect(metadata).toMatchObject({ namespace: 'monitoring', labels: { grafana_dashboard: '1' } });
+      for (const text of Object.values(data as Record<string, string>))
+        expect(JSON.parse(text)).toBeInstanceOf(Object);
+    }
+  });
+
+  it('has the operator’s own words where they belong', () => {
+    const { metadata, spec } = only(manifests, 'Deployment').spec.template;
+    expect(metadata).toMatchObject({
+      labels: { 'example.com/team': 'voice', 'example.com/cost': 'voice' },
+      annotations: { 'example.com/note': 'pod' },
+    });
+    expect(spec).toMatchObject({
+      imagePullSecrets: [{ name: 'registry' }],
+      nodeSelector: { 'kubernetes.io/os': 'linux' },
+      tolerations: [{ key: 'voice' }],
+      affinity: { nodeAffinity: expect.any(Object) },
+      priorityClassName: 'system-cluster-critical',
+    });
+    const notes = ofKind(manifests, 'Service')
+      .concat(
+        ofKind(manifests, 'Ingress'),
+        ofKind(manifests, 'HTTPRoute'),
+        ofKind(manifests, 'ServiceAccount'),
+      )
+      .flatMap(({ metadata: { annotations } }) => annotations?.['example.com/note'] ?? []);
+    expect(notes.sort()).toEqual(['account', 'ingress', 'route', 'service']);
+    for (const { metadata: labelled } of manifests) expect(labelled.labels['example.com/cost']).toBe('voice');
+  });
+});
+
+describe('the image', () => {
+  const image = async (changes: object): Promise<string[]> =>
+    podsOf(await render(changed(base, { image: changes }))).map(
+      ({ spec }) => spec.containers[0].image as string,
+    );
+
+  it('is that of the chart’s program, of a tag, of a digest before a tag; everywhere the same', async () => {
+    const digest = `sha256:${'0'.repeat(64)}`;
+    const repository = 'registry.example.com/vestibule';
+    expect(new Set(await image({}))).toEqual(new Set([`${repository}:${VERSION}`]));
+    expect(new Set(await image({ tag: 'e2e' }))).toEqual(new Set([`${repository}:e2e`]));
+    expect(new Set(await image({ tag: 'e2e', digest }))).toEqual(new Set([`${repository}@${digest}`]));
+    expect(await image({})).toHaveLength(3);
+  });
+});
+
+describe('topology spread', () => {
+  const keys = async (topologySpread: object): Promise<string[] | undefined> => {
+    const pod = only(await render(changed(base, { topologySpread })), 'Deployment').spec.template.spec;
+    return (pod.topologySpreadConstraints as { topologyKey: string }[] | undefined)?.map(
+      ({ topologyKey }) => topologyKey,
+    );
+  };
+
+  it('goes over what is not off', async () => {
+    expect(await keys({ zones: 'off' })).toEqual(['kubernetes.io/hostname']);
+    expect(await keys({ nodes: 'off' })).toEqual(['topology.kubernetes.io/zone']);
+    expect(await keys({ zones: 'off', nodes: 'off' })).toBeUndefined();
+  });
+});
+
+describe('names', () => {
+  it('of two releases in one namespace, and of one name in two namespaces, are all different', async () => {
+    const secondary = changed(full, { crds: { install: false }, keyNamespace: { create: false } });
+    const releases = [
+      { name: 'one', namespace: 'voice' },
+      { name: 'two', namespace: 'voice' },
+      { name: 'one', namespace: 'other' },
+    ];
+    const keys = (await Promise.all(releases.map((release) => render(secondary, release)))).flat().map(keyOf);
+    expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);
+  });
+
+  it('of long releases fit, and differ where only their ends do', async () => {
+    const long = (end: string): string => `${'a'.repeat(52)}${end}`;
+    const secondary = changed(full, { crds: { install: false }, keyNamespace: { create: false } });
+    const both = await Promise.all(
+      ['b', 'c'].map((end) => render(secondary, { name: long(end), namespace: 'n'.repeat(63) })),
+    );
+    const keys = both.flat().map(keyOf);
+    expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);
+    for (const { metadata } of both.flat()) {
+      expect(metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+      for (const label of Object.values(metadata.labels)) expect(label.length).toBeLessThanOrEqual(63);
+    }
+    const [{ metadata }] = (await render(base, { namespace: 'n'.repeat(63) })).filter(
+      ({ kind }) => kind === 'Namespace',
+    ) as [Manifest];
+    expect(metadata.name).toMatch(/^[a-z0-9-]{1,63}$/);
+  });
+
+  it('are what the values say instead', async () => {
+    const name = async (changes: Values): Promise<string> =>
+      only(await render(changed(base, changes), { name: 'eu' }), 'Deployment').metadata.name;
+    expect(await name({})).toBe('eu-vestibule');
+    expect(await name({ nameOverride: 'voice' })).toBe('eu-voice');
+    expect(await name({ fullnameOverride: 'broker' })).toBe('broker');
+  });
+});

@@ -21,7 +21,7 @@ openssl rand -hex 32                | secret vestibule-admin VESTIBULE_ADMIN_KEY
 openssl rand -hex 32                | secret vestibule-jwt VESTIBULE_JWT_SECRET
 helm install vestibule charts/vestibule -n vestibule -f charts/vestibule/ci/default-values.yaml \\
   --set image.repository=YOUR_REGISTRY/vestibule
-helm test vestibule -n vestibule
+helm test vestibule -n vestibule     # the pod of a failed one stays: kubectl logs vestibule-test
 \`\`\`
 
 \`ci/default-values.yaml\` is the least that an installation in production sets; \`ci/full-values.yaml\` shows all that can be set.
@@ -34,7 +34,7 @@ Values that contradict each other are refused, all at once, each with a sentence
 
 | | |
 | --- | --- |
-| Secrets | mounted as files under \`/etc/vestibule\`, never in the environment, never in the release that Helm stores. The program reads them when it starts: after a change, \`kubectl rollout restart\` |
+| Secrets | mounted as files under \`/etc/vestibule\`, not in the environment (but for a collector’s headers), never in the release that Helm stores. The program reads them when it starts: after a change, \`kubectl rollout restart\` |
 | TLS to the database | \`database.ca\` mounts the CA; the URL asks for it: \`…/vestibule?sslmode=verify-full&sslrootcert=/etc/vestibule/database-ca.crt\`. Without \`sslmode\`, there is no TLS |
 | Keys | Secrets in \`keyNamespace\`, \`NAMESPACE-keys\` by default, which stays when the release goes |
 | Admin routes | on the Service, and not on the Ingress or HTTPRoute unless \`adminRoutes\` is true |
@@ -45,8 +45,7 @@ Values that contradict each other are refused, all at once, each with a sentence
 
 Everything is denied but what \`networkPolicy\` lists. The defaults let the database, the API server and the public internet be
 called at any address, on their ports alone: put your addresses there. Peers of a managed cluster differ: when pods hang
-at their start, look first whether they reach DNS and the API server (\`vestibule doctor\`). On the very first install the
-migration Job runs before the policies are there.
+at their start, look first whether they reach DNS and the API server (\`vestibule doctor\`).
 
 ## Upgrade, roll back, uninstall
 
@@ -59,7 +58,8 @@ helm uninstall vestibule -n vestibule
 - The migration Job runs first. If it fails nothing else changes, and it stays: \`kubectl -n vestibule logs job/vestibule-migrate\`.
   The next upgrade replaces it; after a failed install that you give up, delete it yourself.
 - Pods are replaced one by one, none taken away before the next is ready. Migrations only expand the schema, so the version
-  before runs on it: a rollback needs none.
+  before runs on it: a rollback needs none. It also brings back the older CustomResourceDefinitions, which drop fields that
+  they do not know.
 - \`helm uninstall\` leaves the CustomResourceDefinitions, with all Projects and Clients, and the namespace of the keys.
   Deleting them deletes what is in them.
 

@@ -11,7 +11,11 @@ const nonsense = `not-a-credential-${randomBytes(12).toString('hex')}`;
 /** Not fetch, which sets Host by itself. */
 function ask(method, path, headers = {}) {
   return new Promise((resolve, reject) => {
-    const sent = request(new URL(path, base), { method, timeout: TIMEOUT_MS, headers: { ...(host && { host }), ...headers } });
+    const sent = request(new URL(path, base), {
+      method,
+      timeout: TIMEOUT_MS,
+      headers: { ...(host && { host }), ...headers },
+    });
     sent.on('response', async (response) => {
       let text = '';
       for await (const chunk of response) text += chunk;
@@ -28,8 +32,20 @@ const refused = ({ status, text }) =>
   status === 401 && text.toLowerCase().includes('vault-only') && !text.includes(nonsense);
 const checks = [
   ['it answers', 'GET', '/health', {}, ({ status }) => status === 200],
-  ['a key in X-OpenAI-API-Key is refused', 'POST', '/session', { ...json, 'x-openai-api-key': nonsense }, refused],
-  ['a Bearer that is no JWT is refused', 'POST', '/session', { ...json, authorization: `Bearer ${nonsense}` }, refused],
+  [
+    'a key in X-OpenAI-API-Key is refused',
+    'POST',
+    '/session',
+    { ...json, 'x-openai-api-key': nonsense },
+    refused,
+  ],
+  [
+    'a Bearer that is no JWT is refused',
+    'POST',
+    '/session',
+    { ...json, authorization: `Bearer ${nonsense}` },
+    refused,
+  ],
   ['a request without credentials is refused', 'POST', '/session', json, refused],
 ];
 

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import process from 'node:process';
+import { URL } from 'node:url';
 
 const { BASE_URL: base = '', HOST_NAME: host } = process.env;
 const TIMEOUT_MS = 10_000;

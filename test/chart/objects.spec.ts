@@ -93,7 +93,8 @@ describe('a release with the least values', () => {
       rollingUpdate: { maxUnavailable: 0, maxSurge: 1 },
     });
     const pod = spec.template.spec;
-    const delay = pod.containers[0].lifecycle.preStop.sleep.seconds as number;
+    const { env } = pod.containers[0] as { env: { name: string; value: string }[] };
+    const delay = Number(env.find(({ name }) => name === 'VESTIBULE_DRAIN_SECONDS')?.value);
     const [, stop] = /STOP_TIMEOUT_MS = ([\d_]+);/.exec(readFileSync('src/cli/serve.ts', 'utf8'))!;
     expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(delay + Number(stop!.replace('_', '')) / 1000);
   });

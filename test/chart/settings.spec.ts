@@ -71,7 +71,12 @@ describe('the environment', () => {
     const differing = settings.filter(
       ({ env, default: value }) => value !== undefined && (valueOf(pod, env) ?? value) !== value,
     );
-    expect(differing.map(({ env }) => env)).toEqual(['NODE_ENV', 'HOST', 'VESTIBULE_VAULT']);
+    expect(differing.map(({ env }) => env)).toEqual([
+      'NODE_ENV',
+      'HOST',
+      'VESTIBULE_DRAIN_SECONDS',
+      'VESTIBULE_VAULT',
+    ]);
   });
 
   it.each([

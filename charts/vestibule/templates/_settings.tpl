@@ -29,6 +29,8 @@
   value: {{ include "vestibule.onOff" .Values.database.prepared | quote }}
 - name: VESTIBULE_DB_POOL
   value: {{ .Values.database.pool | quote }}
+- name: VESTIBULE_DRAIN_SECONDS
+  value: {{ .Values.drain.delaySeconds | quote }}
 - name: VESTIBULE_VAULT
   value: kubernetes
 - name: VESTIBULE_NAMESPACE

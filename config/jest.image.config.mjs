@@ -6,6 +6,6 @@ export default {
   globalSetup: undefined,
   globalTeardown: undefined,
   testMatch: ['<rootDir>/test/image/**/*.spec.ts'],
-  testTimeout: 60_000,
+  testTimeout: 90_000,
   maxWorkers: 1,
 };

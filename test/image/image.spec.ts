@@ -12,7 +12,6 @@ if (!KUBECONFIG || VESTIBULE_IMAGE === '') {
 const NOBODY = 65_532;
 const MOST_BYTES = 90_000_000;
 const READY_SECONDS = 3;
-const STARTS = 3;
 const USAGE_EXIT_CODE = 78;
 const POSTGRES_USER = 999;
 
@@ -147,21 +146,18 @@ describe('the image', () => {
       expect(await run(['migrate'], environment)).toMatchObject({ code: 0 });
     });
 
-    it('is ready in less than 3 s', async () => {
-      const seconds: number[] = [];
-      // What else the machine does only ever makes it slower.
-      while (seconds.length < STARTS && !seconds.some((each) => each < READY_SECONDS)) {
-        service = await pods.start({
-          image: VESTIBULE_IMAGE,
-          environment,
-          writable: ['/app/.vestibule'],
-          afterStart: inside('tell-ready.ts'),
-          kept: true,
-        });
-        const [, each] = await service.says(/^ready after ([\d.]+) s$/m);
-        seconds.push(Number(each));
-      }
-      expect(Math.min(...seconds)).toBeLessThan(READY_SECONDS);
+    it('is ready in less than 3 s of a processor that is its own', async () => {
+      service = await pods.start({
+        image: VESTIBULE_IMAGE,
+        environment,
+        writable: ['/app/.vestibule'],
+        afterStart: inside('tell-ready.ts'),
+        kept: true,
+      });
+      const [, after, without] = await service.says(
+        /^ready after ([\d.]+) s, ([\d.]+) s without processor$/m,
+      );
+      expect(Number(after) - Number(without)).toBeLessThan(READY_SECONDS);
     });
 
     it('answers what is under way when it is told to end, and ends with 0', async () => {

@@ -20,12 +20,15 @@ RUN npm run build \
  && ln -s /app/dist/main.js /command/usr/local/bin/vestibule
 
 FROM manifest AS dependencies
-# More than half of what npm installs is never read by Node: source maps, types and TypeScript sources, pages of
-# documentation, libraries for another runtime (Bare), TypeORM's build for browsers. Licences stay.
+# More than half of what npm installs is never read by Node: the libraries' own tests, examples and documentation, source
+# maps, types and TypeScript sources, what is for another runtime (Bare), TypeORM's build for browsers. Licences stay.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+ && find node_modules -depth -type d -regextype posix-extended \
+      -regex '(.*/)?node_modules/(@[^/]+/)?[^/]+/(tests?|docs|examples?|benchmarks?)' -exec rm -r {} + \
  && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.bare' \
       -o -name '*.md' ! -iname 'licen[cs]e*' ! -iname 'notice*' \) -delete \
- && rm -r node_modules/typeorm/browser
+ && rm -r node_modules/typeorm/browser \
+ && find node_modules -type d -empty -delete
 
 FROM ${BASE}
 ENV NODE_ENV=production HOST=0.0.0.0 PATH=${PATH}:/nodejs/bin

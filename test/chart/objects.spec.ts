@@ -1,21 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { CUSTOM_RESOURCE_DEFINITIONS } from '../../scripts/crds/definitions.ts';
 import { VERSION } from '../../src/common/version.ts';
-import {
-  changed,
-  type Manifest,
-  type Values,
-  ofKind,
-  only,
-  podsOf,
-  render,
-  valuesOf,
-} from './support/helm.ts';
+import { changed, type Manifest, ofKind, only, podsOf, render, valuesOf, keyOf } from './support/helm.ts';
 
 const base = valuesOf('default');
 const full = valuesOf('full');
-const keyOf = ({ kind, metadata }: Manifest): string =>
-  `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
 
 describe('a release with the least values', () => {
   let manifests: Manifest[];
@@ -178,29 +167,6 @@ describe('a release with all values', () => {
     });
   });
 
-  it('is scraped by the job that the alerts ask for', () => {
-    const monitor = only(manifests, 'ServiceMonitor');
-    const service = only(manifests, 'Service', '-ops');
-    expect(service.metadata.labels).toMatchObject(monitor.spec.selector.matchLabels);
-    expect(only(manifests, 'Service', 'vestibule').metadata.labels).not.toMatchObject(
-      monitor.spec.selector.matchLabels,
-    );
-    expect(service.metadata.labels[monitor.spec.jobLabel as string]).toBe('vestibule');
-    expect(monitor.spec.endpoints).toEqual([
-      { port: service.spec.ports[0].name, path: '/metrics', interval: '15s', scrapeTimeout: '10s' },
-    ]);
-    expect(monitor.metadata.labels['release']).toBe('prometheus');
-  });
-
-  it('has every rule and every dashboard that is beside its templates', () => {
-    expect(only(manifests, 'PrometheusRule').spec.groups).toBeInstanceOf(Array);
-    for (const { data, metadata } of ofKind(manifests, 'ConfigMap')) {
-      expect(metadata).toMatchObject({ namespace: 'monitoring', labels: { grafana_dashboard: '1' } });
-      for (const text of Object.values(data as Record<string, string>))
-        expect(JSON.parse(text)).toBeInstanceOf(Object);
-    }
-  });
-
   it('has the operator’s own words where they belong', () => {
     const { metadata, spec } = only(manifests, 'Deployment').spec.template;
     expect(metadata).toMatchObject({
@@ -254,44 +220,5 @@ describe('topology spread', () => {
     expect(await keys({ zones: 'off' })).toEqual(['kubernetes.io/hostname']);
     expect(await keys({ nodes: 'off' })).toEqual(['topology.kubernetes.io/zone']);
     expect(await keys({ zones: 'off', nodes: 'off' })).toBeUndefined();
-  });
-});
-
-describe('names', () => {
-  it('of two releases in one namespace, and of one name in two namespaces, are all different', async () => {
-    const secondary = changed(full, { crds: { install: false }, keyNamespace: { create: false } });
-    const releases = [
-      { name: 'one', namespace: 'voice' },
-      { name: 'two', namespace: 'voice' },
-      { name: 'one', namespace: 'other' },
-    ];
-    const keys = (await Promise.all(releases.map((release) => render(secondary, release)))).flat().map(keyOf);
-    expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);
-  });
-
-  it('of long releases fit, and differ where only their ends do', async () => {
-    const long = (end: string): string => `${'a'.repeat(52)}${end}`;
-    const secondary = changed(full, { crds: { install: false }, keyNamespace: { create: false } });
-    const both = await Promise.all(
-      ['b', 'c'].map((end) => render(secondary, { name: long(end), namespace: 'n'.repeat(63) })),
-    );
-    const keys = both.flat().map(keyOf);
-    expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);
-    for (const { metadata } of both.flat()) {
-      expect(metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
-      for (const label of Object.values(metadata.labels)) expect(label.length).toBeLessThanOrEqual(63);
-    }
-    const [{ metadata }] = (await render(base, { namespace: 'n'.repeat(63) })).filter(
-      ({ kind }) => kind === 'Namespace',
-    ) as [Manifest];
-    expect(metadata.name).toMatch(/^[a-z0-9-]{1,63}$/);
-  });
-
-  it('are what the values say instead', async () => {
-    const name = async (changes: Values): Promise<string> =>
-      only(await render(changed(base, changes), { name: 'eu' }), 'Deployment').metadata.name;
-    expect(await name({})).toBe('eu-vestibule');
-    expect(await name({ nameOverride: 'voice' })).toBe('eu-voice');
-    expect(await name({ fullnameOverride: 'broker' })).toBe('broker');
   });
 });

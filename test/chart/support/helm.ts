@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parse, parseAllDocuments } from 'yaml';
 
-const CHART = fileURLToPath(new URL('../../../charts/vestibule', import.meta.url));
+export const CHART = fileURLToPath(new URL('../../../charts/vestibule', import.meta.url));
 const HELM = process.env['HELM'] ?? 'helm';
 const TIMEOUT_MS = 20_000;
 /** A helm that was built without its release's flags takes the cluster for a very old one. */
@@ -29,6 +29,8 @@ export type Values = Record<string, unknown>;
 export interface Release {
   name?: string;
   namespace?: string;
+  /** Instead of ours. */
+  chart?: string;
   /** Where templates may look things up. */
   kubeconfig?: string;
 }
@@ -60,13 +62,13 @@ export async function render(values: Values, release: Release = {}): Promise<Man
 }
 
 export async function renderText(values: Values, release: Release = {}): Promise<string> {
-  const { name = 'vestibule', namespace = 'voice', kubeconfig } = release;
+  const { name = 'vestibule', namespace = 'voice', chart = CHART, kubeconfig } = release;
   const cluster = kubeconfig === undefined ? [] : ['--dry-run=server', '--kubeconfig', kubeconfig];
   const { code, stdout, stderr } = await helm(
     [
       'template',
       name,
-      CHART,
+      chart,
       '--namespace',
       namespace,
       '--kube-version',
@@ -124,6 +126,11 @@ export function helm(args: string[], input = ''): Promise<HelmRun> {
     );
     child.stdin?.on('error', () => undefined).end(input);
   });
+}
+
+/** `Service voice/vestibule` */
+export function keyOf({ kind, metadata }: Manifest): string {
+  return `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
 }
 
 export function only(manifests: Manifest[], kind: string, suffix = ''): Manifest {

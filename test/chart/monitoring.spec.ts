@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { CHART, type Manifest, only, render, valuesOf } from './support/helm.ts';
+import { CHART, changed, type Manifest, only, render, valuesOf } from './support/helm.ts';
 
 const base = valuesOf('default');
 const full = valuesOf('full');
@@ -29,7 +29,16 @@ describe('what is beside the templates for Prometheus and Grafana', () => {
     alerts: [
       {
         name: 'a',
-        rules: [{ alert: 'One', expr: 'up == 0', annotations: { text: '{{ $labels.instance }}' } }],
+        rules: [
+          {
+            alert: 'One',
+            expr: 'up == 0',
+            annotations: {
+              text: '{{ $labels.instance }}',
+              runbook_url: 'https://vestibule.dev/runbooks/One.md',
+            },
+          },
+        ],
       },
     ],
     recording: [{ name: 'b', interval: '30s', rules: [{ record: 'two', expr: '1' }] }],
@@ -62,6 +71,13 @@ describe('what is beside the templates for Prometheus and Grafana', () => {
     const { spec, metadata } = only(manifests, 'PrometheusRule');
     expect(spec.groups).toEqual([...rules.alerts, ...rules.recording]);
     expect(metadata.labels['release']).toBe('prometheus');
+  });
+
+  it('leads to the pages of alerts where they are served', async () => {
+    const runbooks = 'https://wiki.example.com/voice/';
+    const values = changed(full, { monitoring: { rules: { runbooks } } });
+    const [alert] = only(await render(values, { chart }), 'PrometheusRule').spec.groups[0].rules;
+    expect(alert.annotations.runbook_url).toBe(`${runbooks}One.md`);
   });
 
   it('is a ConfigMap a dashboard, byte by byte, where Grafana looks', () => {

@@ -18,10 +18,14 @@ let installation: Installation;
 
 const inNamespace = (...args: string[]): Promise<string> => kubectl('-n', installation.namespace, ...args);
 const rolledOut = (): Promise<string> => inNamespace('rollout', 'status', DEPLOYMENT, '--timeout=180s');
+/** Those that are not about to go. */
 const pods = async (): Promise<string[]> => {
   const selector = `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=server`;
-  const names = await inNamespace('get', 'pods', '-l', selector, '-o', 'jsonpath={.items[*].metadata.name}');
-  return names.split(' ').filter(Boolean);
+  const list = await inNamespace('get', 'pods', '-l', selector, '-o', 'json');
+  const { items } = JSON.parse(list) as {
+    items: { metadata: { name: string; deletionTimestamp?: string } }[];
+  };
+  return items.flatMap(({ metadata }) => (metadata.deletionTimestamp === undefined ? [metadata.name] : []));
 };
 const scaleTo = async (replicas: number): Promise<void> => {
   await inNamespace('scale', DEPLOYMENT, `--replicas=${replicas}`);
@@ -85,7 +89,7 @@ it(
   'loses no request while it is upgraded, rolled back, drained and scaled',
   async () => {
     const begun = performance.now();
-    const load = await installation.caller.load(PROJECT, SESSIONS_PER_SECOND);
+    await using load = await installation.caller.load(PROJECT, SESSIONS_PER_SECOND);
     await installation.helm('upgrade', { podAnnotations: { version: 'next' } });
     await installation.runHelm('rollback', RELEASE, '--wait', '--timeout', '240s');
     for (const pod of await pods()) await evict(pod);
@@ -104,7 +108,7 @@ it(
 
 /** Breaks something under load; all that callers hear of it is 503 with Retry-After, and not for long. */
 async function underFault(fault: () => Promise<unknown>): Promise<CallerLoad> {
-  const load = await installation.caller.load(PROJECT, SESSIONS_PER_SECOND);
+  await using load = await installation.caller.load(PROJECT, SESSIONS_PER_SECOND);
   await fault();
   await rolledOut();
   const { status } = await until(

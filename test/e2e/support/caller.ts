@@ -114,7 +114,7 @@ export class Caller {
   }
 }
 
-export class CallerLoad {
+export class CallerLoad implements AsyncDisposable {
   readonly failures: Failure[] = [];
   opened = 0;
   readonly #process: ChildProcess;
@@ -134,6 +134,11 @@ export class CallerLoad {
       }, reject);
     });
     return load!;
+  }
+
+  /** Stops it also where a test fails. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   /** Resolves once what was begun is answered. */

@@ -1,5 +1,6 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { METHODS } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
@@ -27,7 +28,7 @@ const CLIENT_CLOSED = 499;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Of a URL as it is sent: a client's id can have 255 characters, each of them percent-encoded. */
 const MAX_PARAM_LENGTH = 1_024;
-/** Those of which Fastify reads a body by itself. */
+/** Those of which Fastify reads a body by itself; an older Node does not know all of them. */
 const METHODS_WITH_BODY = ['DELETE', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY'];
 
 /** A finished request, as the access log and the metrics see it: the route's template, never the URL. */
@@ -97,7 +98,8 @@ export function createFastify({
   // Beyond a number Node would drop headers in silence, a key header among them; their bytes bound them.
   fastify.server.maxHeadersCount = 0;
   // Bodies are read by the handlers, after it is known who sends them: Fastify is to see none, nor to judge its type.
-  for (const method of METHODS_WITH_BODY) fastify.addHttpMethod(method, { overrideExisting: true });
+  for (const method of METHODS_WITH_BODY.filter((one) => METHODS.includes(one)))
+    fastify.addHttpMethod(method, { overrideExisting: true });
   fastify.decorateRequest('context');
   // An expectation that nobody knows is ignored; Node's own 417 would bypass all that follows.
   fastify.server.on('checkExpectation', (request, response) => {

@@ -11,7 +11,7 @@ let installation: Installation;
 beforeAll(async () => {
   installation = await Installation.prepare('install');
 }, TIMEOUT_MS);
-afterAll(() => installation.close(), TIMEOUT_MS);
+afterAll(() => (installation as Installation | undefined)?.close(), TIMEOUT_MS);
 
 describe('a release of the chart', () => {
   it(

@@ -46,17 +46,23 @@ export class Installation {
     const namespace = await kube.createNamespace(prefix);
     const folder = await mkdtemp(join(tmpdir(), 'vestibule-release-'));
     const installation = new Installation(kube, namespace, folder);
+    try {
+      await installation.#surround();
+      return installation;
+    } catch (error) {
+      await installation.close();
+      throw error;
+    }
+  }
+
+  /** What has to be there before a release. */
+  async #surround(): Promise<void> {
+    const { namespace, host, caller } = this;
     await applyOverlay({ base: 'k8s/demo/backing', namespace, images: { ...IMAGES } });
-    const certificate = await installation.#makeCertificate();
-    await installation.caller.start({
-      image: IMAGES.vestibule,
-      address: INGRESS_ADDRESS,
-      host: installation.host,
-      certificate,
-    });
+    const certificate = await this.#makeCertificate();
+    await caller.start({ image: IMAGES.vestibule, address: INGRESS_ADDRESS, host, certificate });
     await kubectl('-n', namespace, 'rollout', 'status', 'statefulset/postgres', '--timeout=120s');
     await kubectl('-n', namespace, 'rollout', 'status', 'deployment/simulator', '--timeout=120s');
-    return installation;
   }
 
   /** `helm install` or `helm upgrade`, until all pods are ready. */
@@ -101,10 +107,13 @@ export class Installation {
   }
 
   async close(): Promise<void> {
-    await this.runHelm('uninstall', RELEASE, '--ignore-not-found', '--wait', '--timeout', '120s');
-    await kubectl('delete', 'namespace', this.keyNamespace, '--ignore-not-found', '--wait=false');
-    await this.kube.close();
-    await rm(this.#folder, { recursive: true });
+    try {
+      await this.runHelm('uninstall', RELEASE, '--ignore-not-found', '--wait', '--timeout', '120s');
+    } finally {
+      await kubectl('delete', 'namespace', this.keyNamespace, '--ignore-not-found', '--wait=false');
+      await this.kube.close();
+      await rm(this.#folder, { recursive: true });
+    }
   }
 
   #values(): Record<string, unknown> {

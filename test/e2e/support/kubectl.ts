@@ -26,12 +26,17 @@ export async function forward(namespace: string, target: string, port: number | 
     process.kill();
     await exited;
   };
-  const expired = AbortSignal.timeout(FORWARD_TIMEOUT_MS);
-  expired.addEventListener('abort', () => process.stdout.destroy());
-  for await (const line of createInterface(process.stdout)) {
+  const timer = setTimeout(() => process.kill(), FORWARD_TIMEOUT_MS);
+  const lines = createInterface(process.stdout);
+  for await (const line of lines) {
     const found = /^Forwarding from (127\.0\.0\.1:\d+)/.exec(line)?.[1];
-    if (found !== undefined) return { url: `http://${found}`, [Symbol.asyncDispose]: stop };
+    if (found === undefined) continue;
+    clearTimeout(timer);
+    // What it says of each connection has to be read by somebody.
+    process.stdout.resume();
+    return { url: `http://${found}`, [Symbol.asyncDispose]: stop };
   }
+  clearTimeout(timer);
   await stop();
   throw new Error(`kubectl forwards no port of ${target}`);
 }

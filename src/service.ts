@@ -105,8 +105,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       routes,
       drain: async () => {
         stopping = true;
+        // Nobody sends to one that never was ready, or no longer is.
+        const known = parts.readiness.problem() === undefined;
         parts.readiness.markDraining();
-        await delay(settings.drainSeconds * 1_000);
+        if (known) await delay(settings.drainSeconds * 1_000);
       },
       stop: async () => {
         stopping = true;

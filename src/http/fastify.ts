@@ -98,6 +98,7 @@ export function createFastify({
   // Beyond a number Node would drop headers in silence, a key header among them; their bytes bound them.
   fastify.server.maxHeadersCount = 0;
   // Bodies are read by the handlers, after it is known who sends them: Fastify is to see none, nor to judge its type.
+  fastify.removeAllContentTypeParsers();
   for (const method of METHODS_WITH_BODY.filter((one) => METHODS.includes(one)))
     fastify.addHttpMethod(method, { overrideExisting: true });
   fastify.decorateRequest('context');

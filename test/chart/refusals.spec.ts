@@ -213,6 +213,11 @@ describe('the schema', () => {
     [{ podDisruptionBudget: { maxUnavailable: '100%' } }, '/podDisruptionBudget/maxUnavailable'],
     [{ topologySpread: { zones: 'on' } }, '/topologySpread/zones'],
     [{ drain: { delaySeconds: 0 } }, '/drain/delaySeconds'],
+    [
+      { commonLabels: { 'app.kubernetes.io/name': 'other' } },
+      "invalid propertyName 'app.kubernetes.io/name'",
+    ],
+    [{ podLabels: { 'helm.sh/chart': 'other' } }, "invalid propertyName 'helm.sh/chart'"],
     [{ database: { pool: 2 } }, '/database/pool'],
     [{ database: { prepared: 'off' } }, '/database/prepared'],
     [{ addressLimit: '1200' }, '/addressLimit'],

@@ -24,7 +24,7 @@ FROM manifest AS dependencies
 # maps, types and TypeScript sources, what is for another runtime (Bare), TypeORM's build for browsers. Licences stay.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
  && find node_modules -depth -type d -regextype posix-extended \
-      -regex '(.*/)?node_modules/(@[^/]+/)?[^/]+/(tests?|docs|examples?|benchmarks?)' -exec rm -r {} + \
+      -regex '(.*/)?node_modules/(@[^/]+/[^/]+|[^@/][^/]*)/(tests?|docs|examples?|benchmarks?)' -exec rm -r {} + \
  && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.bare' \
       -o -name '*.md' ! -iname 'licen[cs]e*' ! -iname 'notice*' \) -delete \
  && rm -r node_modules/typeorm/browser \

@@ -1,5 +1,5 @@
 import { changed, type Manifest, ofKind, only, render, valuesOf, type Values } from './support/helm.ts';
-import { declaredRoutes } from './support/declared-routes.ts';
+import { declaredRoutes } from '../support/declared-routes.ts';
 
 const base = valuesOf('default');
 const front = {
@@ -13,7 +13,11 @@ interface Path {
   prefix: boolean;
 }
 
-const routes = declaredRoutes();
+/** With parameters filled in: `/session/x`. */
+const routes = declaredRoutes().map(({ route, rule }) => {
+  const [method = '', path = ''] = route.replaceAll(/:\w+/g, 'x').split(' ');
+  return { method, path, access: rule?.kind };
+});
 
 /** As an Ingress and an HTTPRoute both mean it: whole elements of the path. */
 function matches({ path, prefix }: Path, asked: string): boolean {
@@ -41,7 +45,7 @@ const reached = (paths: Path[]): string[] =>
   routes
     .filter(({ path }) => paths.some((each) => matches(each, path)))
     .map(({ method, path }) => `${method} ${path}`);
-const routesOf = (isWanted: (access: string) => boolean): string[] =>
+const routesOf = (isWanted: (access: string | undefined) => boolean): string[] =>
   routes.filter(({ access }) => isWanted(access)).map(({ method, path }) => `${method} ${path}`);
 
 describe.each([

@@ -1,5 +1,4 @@
-import { Controller, Get, Module, RequestMethod, type Type } from '@nestjs/common';
-import { METHOD_METADATA, MODULE_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
+import { Controller, Get, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { randomBytes } from 'node:crypto';
@@ -7,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppModule } from '../../src/app.module.ts';
-import { ACCESS_METADATA, Access, type AccessRule, Public } from '../../src/auth/access.ts';
+import { Access, type AccessRule, Public } from '../../src/auth/access.ts';
 import { SystemClock } from '../../src/common/clock.ts';
 import { loadSettings } from '../../src/config/load-settings.ts';
 import { createDataSource } from '../../src/database/data-source.ts';
@@ -19,13 +18,9 @@ import { createFastify } from '../../src/http/fastify.ts';
 import { RouteTable } from '../../src/http/route-table.ts';
 import { type Service, startService } from '../../src/service.ts';
 import { createLog } from '../../src/telemetry/log.ts';
+import { type DeclaredRoute, declaredRoutes } from '../support/declared-routes.ts';
 import { type Answer, ask, signToken } from '../support/stack.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
-
-interface DeclaredRoute {
-  route: string;
-  rule: AccessRule | undefined;
-}
 
 const adminKey = randomBytes(24).toString('hex');
 const jwtSecret = randomBytes(24).toString('hex');
@@ -55,41 +50,6 @@ function settings(): ReturnType<typeof loadSettings> {
   });
 }
 
-/** Every handler of the controllers of a module and of what it imports, with the access that it declares. */
-function declaredRoutes(module: unknown): DeclaredRoute[] {
-  const controllers = new Set<Type>();
-  collectControllers(module, controllers);
-  return [...controllers].flatMap((controller) =>
-    Object.getOwnPropertyNames(controller.prototype).flatMap((name) => {
-      const handler = (controller.prototype as Record<string, object>)[name]!;
-      const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod | undefined;
-      if (method === undefined) return [];
-      const path = [controller, handler].map(
-        (target) => Reflect.getMetadata(PATH_METADATA, target) as string,
-      );
-      return {
-        route: `${RequestMethod[method]} /${path
-          .flatMap((part) => part.split('/'))
-          .filter(Boolean)
-          .join('/')}`,
-        rule: Reflect.getMetadata(ACCESS_METADATA, handler) as AccessRule | undefined,
-      };
-    }),
-  );
-}
-
-function collectControllers(module: unknown, found: Set<Type>): void {
-  const dynamic = module as { module?: Type; imports?: unknown[]; controllers?: Type[] };
-  const type = dynamic.module ?? (module as Type);
-  const listed = (key: string): unknown[] => (Reflect.getMetadata(key, type) as unknown[] | undefined) ?? [];
-  for (const controller of [...listed(MODULE_METADATA.CONTROLLERS), ...(dynamic.controllers ?? [])]) {
-    found.add(controller as Type);
-  }
-  for (const imported of [...listed(MODULE_METADATA.IMPORTS), ...(dynamic.imports ?? [])]) {
-    collectControllers(imported, found);
-  }
-}
-
 describe('every route of the service', () => {
   let service: Service;
   let declared: DeclaredRoute[];
@@ -103,7 +63,7 @@ describe('every route of the service', () => {
       databaseUrls: urls,
       onRefused: () => undefined,
     });
-    declared = declaredRoutes(AppModule.of({ backend: {} } as Parameters<typeof AppModule.of>[0]));
+    declared = declaredRoutes();
   });
   afterAll(async () => {
     await service.stop();

@@ -1,16 +1,16 @@
 import { RequestMethod, type Type } from '@nestjs/common';
 import { METHOD_METADATA, MODULE_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
-import { AppModule } from '../../../src/app.module.ts';
-import { ACCESS_METADATA, type AccessKind, type AccessRule } from '../../../src/auth/access.ts';
+import { AppModule } from '../../src/app.module.ts';
+import { ACCESS_METADATA, type AccessRule } from '../../src/auth/access.ts';
 
 export interface DeclaredRoute {
-  method: string;
-  /** With parameters filled in: `/session/x`. */
-  path: string;
-  access: AccessKind | 'public';
+  /** Method and template: `GET /session/:id`. */
+  route: string;
+  /** Undefined where the handler declares none. */
+  rule: AccessRule | undefined;
 }
 
-/** Every route of the service, as its controllers declare it. */
+/** Every handler of the service's controllers, with the access that it declares. */
 export function declaredRoutes(): DeclaredRoute[] {
   const controllers = new Set<Type>();
   collectControllers(AppModule.of({ backend: {} } as Parameters<typeof AppModule.of>[0]), controllers);
@@ -22,11 +22,9 @@ export function declaredRoutes(): DeclaredRoute[] {
       const parts = [controller, handler].flatMap((target) =>
         (Reflect.getMetadata(PATH_METADATA, target) as string).split('/').filter(Boolean),
       );
-      const { kind } = Reflect.getMetadata(ACCESS_METADATA, handler) as AccessRule;
       return {
-        method: RequestMethod[method],
-        path: `/${parts.join('/')}`.replaceAll(/:\w+/g, 'x'),
-        access: kind,
+        route: `${RequestMethod[method]} /${parts.join('/')}`,
+        rule: Reflect.getMetadata(ACCESS_METADATA, handler) as AccessRule | undefined,
       };
     }),
   );

@@ -93,13 +93,14 @@ function closeOnSignals(starting: Promise<Serving>, close: () => Promise<void>):
   const onSignal = (): void => {
     if (stopping) return;
     stopping = true;
-    let deadline = setTimeout(end, STOP_TIMEOUT_MS, 1).unref();
+    const endAtLast = (): NodeJS.Timeout => setTimeout(end, STOP_TIMEOUT_MS, 1).unref();
+    const deadline = endAtLast();
     starting
       .then(async (serving) => {
         service = serving.service;
         clearTimeout(deadline);
         await service.drain();
-        deadline = setTimeout(end, STOP_TIMEOUT_MS, 1).unref();
+        endAtLast();
       })
       .catch(() => undefined)
       .then(close)

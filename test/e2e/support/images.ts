@@ -1,3 +1,14 @@
+export interface ImageName {
+  repository: string;
+  tag: string;
+}
+
+/** The tag is behind the last colon: a registry can have a port. */
+export function imageName(image: string): ImageName {
+  const colon = image.lastIndexOf(':');
+  return { repository: image.slice(0, colon), tag: image.slice(colon + 1) };
+}
+
 /** Images that have to be on the cluster's nodes. */
 export const IMAGES = {
   vestibule: process.env['VESTIBULE_IMAGE'] ?? 'localhost/vestibule:e2e',

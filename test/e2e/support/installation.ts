@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { pathOf } from '../../../src/kubernetes/resource-paths.ts';
 import { aKey } from '../../support/manifests.ts';
 import { Caller } from './caller.ts';
-import { IMAGES } from './images.ts';
+import { imageName, IMAGES } from './images.ts';
 import { Kube } from './kube.ts';
 import { kubectl } from './kubectl.ts';
 import { applyOverlay } from './kustomize.ts';
@@ -117,9 +117,8 @@ export class Installation {
   }
 
   #values(): Record<string, unknown> {
-    const [repository, tag] = IMAGES.vestibule.split(':');
     return {
-      image: { repository, tag },
+      image: imageName(IMAGES.vestibule),
       database: {
         secret: { name: 'demo', key: 'database-url' },
         migrationSecret: { name: 'demo', key: 'migration-url' },

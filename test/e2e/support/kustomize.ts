@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { imageName } from './images.ts';
 import { kubectl } from './kubectl.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -22,11 +23,10 @@ export async function applyOverlay({ base, namespace, images }: Overlay): Promis
     const kustomization = {
       ...(namespace !== undefined && { namespace }),
       resources: [relative(folder, join(ROOT, base))],
-      images: Object.entries(images).map(([name, image]) => ({
-        name,
-        newName: image.slice(0, image.lastIndexOf(':')),
-        newTag: image.slice(image.lastIndexOf(':') + 1),
-      })),
+      images: Object.entries(images).map(([name, image]) => {
+        const { repository, tag } = imageName(image);
+        return { name, newName: repository, newTag: tag };
+      }),
     };
     await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
     return await kubectl('apply', '-k', folder);

@@ -2,7 +2,6 @@ import { Command, InvalidArgumentError } from 'commander';
 import { VERSION } from '../common/version.ts';
 import { SettingsError } from '../config/load-settings.ts';
 import { addAuditCommands } from './audit-commands.ts';
-import { restartWithinBounds } from './heap.ts';
 
 const USAGE_EXIT_CODE = 2;
 /** What the packages need that the rooms import. npm scripts and npx run Node 24. */
@@ -21,10 +20,7 @@ export async function run(argv: string[]): Promise<void> {
   program
     .command('serve', { isDefault: true })
     .description('serve the API (the default)')
-    .action(async () => {
-      restartWithinBounds();
-      await (await import('./serve.ts')).serveCommand();
-    });
+    .action(async () => (await import('./serve.ts')).serveCommand());
   program
     .command('migrate')
     .description('bring the database’s schema up to date, as the role of DATABASE_MIGRATION_URL')

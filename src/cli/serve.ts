@@ -6,6 +6,8 @@ import { databaseUrls } from '../database/database-urls.ts';
 import type { Service } from '../service.ts';
 import { createLog } from '../telemetry/log.ts';
 import { startTracing } from '../telemetry/start-tracing.ts';
+import { endAtOnce } from './end-at-once.ts';
+import { onEndSignal } from './end-signals.ts';
 
 /** After this, a stop that hangs is cut short, so that nobody has to send SIGKILL. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -87,10 +89,10 @@ function closeOnSignals(starting: Promise<Serving>, close: () => Promise<void>):
   let service: Service | undefined;
   const end = (code?: number): void => {
     // An exit waits for the threads that read and write files.
-    if (service?.hangs() === true) process.kill(process.pid, 'SIGKILL');
+    if (service?.hangs() === true) endAtOnce();
     process.exit(code);
   };
-  const onSignal = (): void => {
+  onEndSignal(() => {
     if (stopping) return;
     stopping = true;
     const endAtLast = (): NodeJS.Timeout => setTimeout(end, STOP_TIMEOUT_MS, 1).unref();
@@ -112,9 +114,7 @@ function closeOnSignals(starting: Promise<Serving>, close: () => Promise<void>):
           end(1);
         },
       );
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  });
 }
 
 async function closeAll(closers: Closers): Promise<void> {

@@ -4,10 +4,10 @@ import { AppError, unavailable } from '../common/app-error.ts';
 const READ_ONLY = '25006';
 
 /**
- * A serialization failure, a deadlock, a lock that was not free, a server that takes no writes: whatever had been done was
- * undone. 57P01 is not among them: it also ends a wait for a standby's confirmation, after the commit.
+ * A serialization failure, a deadlock, a lock that was not free, a row that another transaction made meanwhile, a server
+ * that takes no writes: whatever had been done was undone, and may go well when it is done again. 57P01 is not among them: it also ends a wait for a standby's confirmation, after the commit.
  */
-const ROLLED_BACK = new Set(['40001', '40P01', '55P03', READ_ONLY]);
+const ROLLED_BACK = new Set(['40001', '40P01', '55P03', '23505', READ_ONLY]);
 
 function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { eventsOf, slotsTaken } from '../support/session-records.ts';
 import { type Answer, PROJECT, startStack, type Stack } from '../support/stack.ts';
@@ -25,7 +26,16 @@ describe('a transaction that meets another', () => {
   });
   afterEach(() => stack.stop());
 
-  const open = (): Promise<Answer> => stack.request('/session', { body: { project_id: PROJECT } });
+  const open = (headers: Record<string, string> = {}): Promise<Answer> =>
+    stack.request('/session', { body: { project_id: PROJECT }, headers });
+  /** A connection of the service that a lock of this one keeps. */
+  const waitsFor = async (pid: number): Promise<number | undefined> => {
+    const waiting = await stack.database.query<{ pid: number }>(
+      'SELECT pid FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))',
+      [pid],
+    );
+    return waiting[0]?.pid;
+  };
   const release = ({ json }: Answer): Promise<Answer> =>
     stack.request(`/session/${json.session_id}`, {
       method: 'DELETE',
@@ -95,6 +105,27 @@ describe('a transaction that meets another', () => {
     expect((await open()).status).toBe(200);
   });
 
+  it('sees who claimed the same Idempotency-Key at the same time, under another lock', async () => {
+    const claim = { 'idempotency-key': randomUUID() };
+    await release(await open(claim));
+    const [claimed] = await stack.database.query<Record<string, unknown>>(
+      'DELETE FROM idempotency RETURNING *',
+    );
+    const rival = new pg.Client({ connectionString: stack.database.superuserUrl });
+    await rival.connect();
+    await rival.query('BEGIN');
+    const { rows } = await rival.query<{ pid: number }>(
+      'INSERT INTO idempotency (key_hash, body_hash, session_id, created_at) VALUES ($1, $2, $3, now()) RETURNING pg_backend_pid() AS pid',
+      [claimed!['key_hash'], claimed!['body_hash'], claimed!['session_id']],
+    );
+    const [twin, other] = [open(claim), open()];
+    await until('the service waits for the rival', () => waitsFor(rows[0]!.pid));
+    await rival.query('COMMIT');
+    await rival.end();
+    expect([(await twin).status, (await other).status]).toEqual([409, 200]);
+    await release(await other);
+  });
+
   it('loses a real deadlock against a session that locks in the opposite order, and is done after it', async () => {
     const answer = await open();
     const id = answer.json.session_id as string;
@@ -105,13 +136,6 @@ describe('a transaction that meets another', () => {
     const { rows } = await rival.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
     await rival.query('SELECT FROM sessions WHERE id = $1 FOR UPDATE', [id]);
     const released = release(answer);
-    const waitsFor = async (pid: number): Promise<number | undefined> => {
-      const waiting = await stack.database.query<{ pid: number }>(
-        'SELECT pid FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))',
-        [pid],
-      );
-      return waiting[0]?.pid;
-    };
     const loser = await until('the service waits for the rival', () => waitsFor(rows[0]!.pid));
     // Only the service looks for deadlocks: the rival never gives in.
     await rival.query('UPDATE project_slots SET taken = taken');

@@ -1,6 +1,7 @@
 import { pathOf } from '../../../src/kubernetes/resource-paths.ts';
 import { until } from '../../support/until.ts';
 import type { CallerLoad, Failure } from '../support/caller.ts';
+import { imageName, IMAGES } from '../support/images.ts';
 import { FULL_NAME, Installation, PROJECT, RELEASE } from '../support/installation.ts';
 import { kubectl } from '../support/kubectl.ts';
 
@@ -56,7 +57,7 @@ async function evict(pod: string): Promise<void> {
 
 beforeAll(async () => {
   installation = await Installation.prepare('upgrade');
-  await installation.helm('install');
+  await installation.helm('install', { image: imageName(IMAGES.previous) });
   await installation.depositKey();
   const spec = {
     session: { maxConcurrent: CAP },
@@ -67,6 +68,9 @@ beforeAll(async () => {
   await inNamespace('patch', project!, '--type=merge', '-p', JSON.stringify({ spec }));
 }, SETUP_MS);
 afterAll(() => (installation as Installation | undefined)?.close(), SETUP_MS);
+
+const image = (): Promise<string> =>
+  inNamespace('get', DEPLOYMENT, '-o', 'jsonpath={.spec.template.spec.containers[0].image}');
 
 /** What must hold however much was broken: chains, the cap, and no slot that nobody has. */
 async function expectExact(opened: number): Promise<void> {
@@ -90,8 +94,12 @@ it(
   async () => {
     const begun = performance.now();
     await using load = await installation.caller.load(PROJECT, SESSIONS_PER_SECOND);
-    await installation.helm('upgrade', { podAnnotations: { version: 'next' } });
+    await installation.helm('upgrade');
+    // The schema stays as it was upgraded to.
     await installation.runHelm('rollback', RELEASE, '--wait', '--timeout', '240s');
+    expect(await image()).toBe(IMAGES.previous);
+    await installation.helm('upgrade');
+    expect(await image()).toBe(IMAGES.vestibule);
     for (const pod of await pods()) await evict(pod);
     await scaleTo(1);
     await scaleTo(5);

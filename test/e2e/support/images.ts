@@ -12,6 +12,8 @@ export function imageName(image: string): ImageName {
 /** Images that have to be on the cluster's nodes. */
 export const IMAGES = {
   vestibule: process.env['VESTIBULE_IMAGE'] ?? 'localhost/vestibule:e2e',
+  /** Of the last release: what is upgraded from, and rolled back to. */
+  previous: process.env['VESTIBULE_PREVIOUS_IMAGE'] ?? 'localhost/vestibule:previous',
   simulator: process.env['VESTIBULE_SIMULATOR_IMAGE'] ?? 'localhost/vestibule-simulator:e2e',
   postgres: process.env['POSTGRES_IMAGE'] ?? 'localhost/postgres:e2e',
 };

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { pathOf } from '../../../src/kubernetes/resource-paths.ts';
 import { aKey } from '../../support/manifests.ts';
-import { Caller } from './caller.ts';
+import { Caller, type CallerAnswer, type CallerRequest } from './caller.ts';
 import { imageName, IMAGES } from './images.ts';
 import { Kube } from './kube.ts';
 import { kubectl } from './kubectl.ts';
@@ -31,6 +31,8 @@ export class Installation {
   readonly host: string;
   readonly caller: Caller;
   readonly #folder: string;
+  /** Of the ingress. */
+  #certificate = '';
 
   private constructor(kube: Kube, namespace: string, folder: string) {
     this.kube = kube;
@@ -57,9 +59,15 @@ export class Installation {
 
   /** What has to be there before a release. */
   async #surround(): Promise<void> {
+    this.#certificate = await this.#makeCertificate();
+    await this.surroundAnew();
+  }
+
+  /** The same in a namespace that was lost and made again, with what Secrets there are; the database is empty. */
+  async surroundAnew(): Promise<void> {
     const { namespace, host, caller } = this;
+    const certificate = this.#certificate;
     await applyOverlay({ base: 'k8s/demo/backing', namespace, images: { ...IMAGES } });
-    const certificate = await this.#makeCertificate();
     await caller.start({ image: IMAGES.vestibule, address: INGRESS_ADDRESS, host, certificate });
     await kubectl('-n', namespace, 'rollout', 'status', 'statefulset/postgres', '--timeout=120s');
     await kubectl('-n', namespace, 'rollout', 'status', 'deployment/simulator', '--timeout=120s');
@@ -80,15 +88,19 @@ export class Installation {
   }
 
   /** Deposits a key by the API, from inside. */
-  async depositKey(): Promise<void> {
-    const admin = await this.adminKey();
-    const { status, text } = await this.caller.askInside(`http://${FULL_NAME}`, {
+  async depositKey(projectId = PROJECT, key = aKey()): Promise<void> {
+    const { status, text } = await this.askAdmin({
       method: 'POST',
       path: '/projects/key',
-      headers: { 'x-admin-api-key': admin },
-      body: { project_id: PROJECT, openai_key: aKey() },
+      body: { project_id: projectId, openai_key: key },
     });
     if (status !== 201) throw new Error(`${status}: ${text}`);
+  }
+
+  /** Asks as an admin, from inside. */
+  async askAdmin(request: CallerRequest): Promise<CallerAnswer> {
+    const headers = { ...request.headers, 'x-admin-api-key': await this.adminKey() };
+    return this.caller.askInside(`http://${FULL_NAME}`, { ...request, headers });
   }
 
   async adminKey(): Promise<string> {

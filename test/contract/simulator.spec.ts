@@ -515,7 +515,8 @@ describe('the provider simulator', () => {
       await mint(GOOD);
       expect(await (await control('seen?log=0', 'GET')).json()).not.toHaveProperty('log');
       expect((await control('seen', 'DELETE')).status).toBe(204);
-      expect(simulator.seen()).toEqual({ mints: 0, requests: 0, by_key: {}, in_flight: 0, log: [] });
+      const calls = { made: 0, open: 0 };
+      expect(simulator.seen()).toEqual({ mints: 0, requests: 0, by_key: {}, in_flight: 0, calls, log: [] });
     });
 
     it('answers 404 and 405 for what it does not control', async () => {

@@ -4,6 +4,7 @@ import { refusal } from './envelope.ts';
 import type { Refusal } from './envelope.ts';
 import { areFaults, faultProblem } from './faults.ts';
 import { isFingerprint } from './keys.ts';
+import { forgetSeen, seenBy } from './provider.ts';
 import type { ProviderState } from './provider.ts';
 import { isObject } from './shape.ts';
 import { parseJson, readBody, sendJson, sendRefusal } from './wire.ts';
@@ -22,7 +23,7 @@ interface Reply {
   body?: unknown;
 }
 
-type Handler = (command: Command) => Reply | Refusal;
+type Handler = (command: Command) => Reply | Refusal | Promise<Reply>;
 
 const DONE: Reply = { status: 204 };
 
@@ -30,6 +31,7 @@ const ROUTES: Record<string, Partial<Record<string, Handler>>> = {
   '/faults': { POST: addFaults, DELETE: clearFaults },
   '/revoked': { POST: revoke, DELETE: restore },
   '/seen': { GET: seen, DELETE: forget },
+  '/calls': { DELETE: hangUpAll },
 };
 
 export async function serveControl(
@@ -48,7 +50,7 @@ export async function serveControl(
   const handler = handlerOf(request.method ?? '', url.pathname.slice(CONTROL_PREFIX.length));
   if (typeof handler !== 'function') sendRefusal(response, handler);
   else if (!json.ok) sendRefusal(response, refusal(400, 'The body is not JSON.'));
-  else send(response, handler({ state, json: json.value, query: url.searchParams }));
+  else send(response, await handler({ state, json: json.value, query: url.searchParams }));
 }
 
 function handlerOf(method: string, path: string): Handler | Refusal {
@@ -104,10 +106,15 @@ function notAFingerprint(): Refusal {
 }
 
 function seen({ state, query }: Command): Reply {
-  return { status: 200, body: state.sightings.seen(query.get('log') !== '0') };
+  return { status: 200, body: seenBy(state, query.get('log') !== '0') };
 }
 
 function forget({ state }: Command): Reply {
-  state.sightings.reset();
+  forgetSeen(state);
+  return DONE;
+}
+
+async function hangUpAll({ state }: Command): Promise<Reply> {
+  await state.calls.hangUpAll();
   return DONE;
 }

@@ -1,5 +1,18 @@
 import { isFingerprint } from './keys.ts';
-import { anything, byType, decimal, integer, listOf, matching, object, tagged, text } from './shape.ts';
+import { ROUTES } from './routes.ts';
+import type { RouteName } from './routes.ts';
+import {
+  anything,
+  byType,
+  decimal,
+  integer,
+  listOf,
+  literal,
+  matching,
+  object,
+  tagged,
+  text,
+} from './shape.ts';
 import type { Fields, Problem } from './shape.ts';
 
 interface Scope {
@@ -7,6 +20,8 @@ interface Scope {
   times?: number;
   /** Strikes only the requests made with this key. */
   key_fingerprint?: string;
+  /** Strikes only the requests of this kind. */
+  route?: RouteName;
 }
 
 export type FaultKind =
@@ -32,7 +47,7 @@ export interface Plan {
 
 export interface Target {
   fingerprint: string | null;
-  mint: boolean;
+  route: RouteName | undefined;
 }
 
 interface Armed {
@@ -75,11 +90,17 @@ export class Faults {
 }
 
 function strikes(fault: Fault, target: Target): boolean {
-  if (ALTERS_A_MINT.has(fault.kind) && !target.mint) return false;
+  if (ALTERS_A_MINT.has(fault.kind) && target.route !== 'client_secrets') return false;
+  if (fault.route !== undefined && fault.route !== target.route) return false;
   return fault.key_fingerprint === undefined || fault.key_fingerprint === target.fingerprint;
 }
 
-const scope: Fields = { kind: text, times: integer(1, 1_000_000_000), key_fingerprint: fingerprint };
+const scope: Fields = {
+  kind: text,
+  times: integer(1, 1_000_000_000),
+  key_fingerprint: fingerprint,
+  route: literal(...ROUTES),
+};
 
 function fingerprint(value: unknown, path: string): Problem | undefined {
   return isFingerprint(value)

@@ -156,17 +156,22 @@ const storedPrompt = {
 
 const include = listOf(literal('item.input_audio_transcription.logprobs'));
 
+const maxOutputTokens = byType({ number: integer(1, 4096), string: literal('inf') });
+const modalities = exactlyOne(literal('text', 'audio'));
+const prompt = nullable(object(storedPrompt, 'id'));
+const reasoning = object({ effort: literal(...EFFORTS) });
+
 const realtime: Fields = {
   type: text,
   audio: object({ input: audioInput, output: audioOutput }),
   include,
   instructions: text,
-  max_output_tokens: byType({ number: integer(1, 4096), string: literal('inf') }),
+  max_output_tokens: maxOutputTokens,
   model,
-  output_modalities: exactlyOne(literal('text', 'audio')),
+  output_modalities: modalities,
   parallel_tool_calls: flag,
-  prompt: nullable(object(storedPrompt, 'id')),
-  reasoning: object({ effort: literal(...EFFORTS) }),
+  prompt,
+  reasoning,
   tool_choice: toolChoice,
   tools: listOf(tool),
   tracing: nullable(tracing),
@@ -182,6 +187,23 @@ const request: Check = object({
   expires_after: object({ anchor: literal('created_at'), seconds: integer(10, 7200) }, 'anchor'),
   session,
 });
+
+/** What one response may ask for itself, beside its input. */
+export const RESPONSE_FIELDS: Fields = {
+  audio: object({ output: audioOutput }),
+  conversation: literal('auto', 'none'),
+  instructions: text,
+  max_output_tokens: maxOutputTokens,
+  metadata: nullable(mapOf(text)),
+  output_modalities: modalities,
+  parallel_tool_calls: flag,
+  prompt,
+  reasoning,
+  tool_choice: toolChoice,
+  tools: listOf(tool),
+};
+
+export const SESSION = session;
 
 /** The first thing wrong with the body of a mint, in the provider's words. */
 export function problemOf(body: unknown): Problem | undefined {

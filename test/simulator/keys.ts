@@ -19,8 +19,12 @@ export function isFingerprint(value: unknown): value is string {
   return typeof value === 'string' && /^sha256:[0-9a-f]{16}$/.test(value);
 }
 
+export function bearerOf(authorization: string | undefined): string | undefined {
+  return BEARER.exec(authorization ?? '')?.[1];
+}
+
 export function readCredential(authorization: string | undefined): Credential | undefined {
-  const key = BEARER.exec(authorization ?? '')?.[1];
+  const key = bearerOf(authorization);
   if (key === undefined) return undefined;
   return { fingerprint: fingerprintOf(key), wellFormed: KEY.test(key) && !key.startsWith(REVOKED_BY_NAME) };
 }

@@ -1,21 +1,29 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { answerCall, answerHangup } from './call-answers.ts';
+import type { Calls } from './calls.ts';
+import { allowAnyOrigin, answerPreflight, isPreflight } from './cross-origin.ts';
 import { refusal } from './envelope.ts';
 import type { Refusal } from './envelope.ts';
 import { answeredByFault, spoilt } from './fault-answers.ts';
 import type { Faults, Verdict } from './faults.ts';
 import { mint, modelList, newRequestId } from './ga-answer.ts';
 import { askedOf, problemOf } from './ga-session.ts';
-import { readCredential } from './keys.ts';
+import { bearerOf, readCredential } from './keys.ts';
 import type { Credential } from './keys.ts';
-import type { Sighting, Sightings } from './sightings.ts';
-import { delayed, isJson, parseJson, readBody, sendJson, sendRefusal } from './wire.ts';
+import { routeOf } from './routes.ts';
+import type { Route } from './routes.ts';
+import type { Secrets } from './secrets.ts';
+import type { Seen, Sighting, Sightings } from './sightings.ts';
+import { delayed, isType, parseJson, readBody, sendJson, sendRefusal } from './wire.ts';
 import type { Body, Parsed } from './wire.ts';
 
 export interface ProviderState {
   faults: Faults;
   sightings: Sightings;
   revoked: Set<string>;
+  secrets: Secrets;
+  calls: Calls;
   onRequest: (sighting: Sighting) => void;
 }
 
@@ -23,6 +31,7 @@ interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   path: string;
+  route: Route | undefined;
   credential: Credential | undefined;
   sighting: Sighting;
 }
@@ -31,12 +40,6 @@ interface Received {
   body: Body;
   json: Parsed;
 }
-
-const MINT_PATH = '/v1/realtime/client_secrets';
-const METHODS = new Map([
-  [MINT_PATH, 'POST'],
-  ['/v1/models', 'GET'],
-]);
 
 /** A broker has no business sending these to a provider. */
 const FORBIDDEN_HEADERS = ['traceparent', 'tracestate', 'baggage', 'cookie', 'x-forwarded-for'];
@@ -49,7 +52,12 @@ export async function serveProvider(
   response: ServerResponse,
   path: string,
 ): Promise<void> {
-  const exchange = begin(state, request, response, path);
+  const route = routeOf(path);
+  if (route?.name === 'calls' && isPreflight(request)) {
+    answerPreflight(response);
+    return;
+  }
+  const exchange = begin(state, request, response, path, route);
   // Faults strike once the request was received whole: the sender cannot know what became of it.
   const body = await readBody(request);
   const received = { body, json: body.kind === 'bytes' ? parseJson(body.bytes) : NOT_JSON };
@@ -60,10 +68,9 @@ export async function serveProvider(
   const verdict = await nextVerdict(state.faults, exchange);
   if (response.destroyed || answeredByFault(response, verdict)) return;
 
-  const refused =
-    gate(exchange, state.revoked) ?? (path === MINT_PATH ? unfit(request, received) : undefined);
+  const refused = gate(exchange, state.revoked) ?? unfit(exchange, received);
   if (refused) sendRefusal(response, refused);
-  else answer(exchange, received, verdict);
+  else await answer(state, exchange, received, verdict);
 }
 
 function begin(
@@ -71,6 +78,7 @@ function begin(
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
+  route: Route | undefined,
 ): Exchange {
   const credential = readCredential(request.headers.authorization);
   const sighting: Sighting = {
@@ -86,15 +94,20 @@ function begin(
   };
   const settle = state.sightings.begin(sighting);
   response.setHeader('x-request-id', newRequestId());
+  if (route?.name === 'calls') allowAnyOrigin(response);
   response.once('close', () => {
     const status = response.writableFinished ? response.statusCode : 0;
-    settle(status, status === 200 && path === MINT_PATH && request.method === 'POST');
+    settle(status, status === 200 && isMint(route) && request.method === 'POST');
   });
-  return { request, response, path, credential, sighting };
+  return { request, response, path, route, credential, sighting };
 }
 
-function note({ path, sighting }: Exchange, { json }: Received): void {
-  if (path !== MINT_PATH || !json.ok) return;
+function isMint(route: Route | undefined): boolean {
+  return route?.name === 'client_secrets';
+}
+
+function note({ route, sighting }: Exchange, { json }: Received): void {
+  if (!isMint(route) || !json.ok) return;
   const asked = askedOf(json.value);
   sighting.session_model = asked.model;
   sighting.voice = asked.voice;
@@ -102,20 +115,21 @@ function note({ path, sighting }: Exchange, { json }: Received): void {
 }
 
 async function nextVerdict(faults: Faults, exchange: Exchange): Promise<Verdict | undefined> {
-  const { path, response, sighting } = exchange;
-  const plan = faults.take({ fingerprint: sighting.key_fingerprint, mint: path === MINT_PATH });
+  const { route, response, sighting } = exchange;
+  const plan = faults.take({ fingerprint: sighting.key_fingerprint, route: route?.name });
   sighting.fault = plan.verdict?.kind ?? (plan.delayMs > 0 ? 'latency' : null);
   if (plan.delayMs > 0) await delayed(response, plan.delayMs);
   return plan.verdict;
 }
 
 /** What is checked of every request, whatever it asks for. */
-function gate({ request, path, credential }: Exchange, revoked: Set<string>): Refusal | undefined {
+function gate({ request, path, route, credential }: Exchange, revoked: Set<string>): Refusal | undefined {
   const { method = '' } = request;
-  const allow = METHODS.get(path);
-  if (allow === undefined) return refusal(404, `Invalid URL (${method} ${path})`);
-  if (method !== allow) return wrongMethod(method, allow);
-  return keyRefusal(credential, revoked) ?? betaRefusal(request.headers['openai-beta']);
+  if (route === undefined) return refusal(404, `Invalid URL (${method} ${path})`);
+  if (method !== route.method) return wrongMethod(method, route.method);
+  // A call is made with a secret: who makes it looks at that.
+  const keyless = route.name === 'calls' ? undefined : keyRefusal(credential, revoked);
+  return keyless ?? betaRefusal(request.headers['openai-beta']);
 }
 
 function wrongMethod(method: string, allow: string): Refusal {
@@ -136,10 +150,15 @@ function betaRefusal(header: string | string[] | undefined): Refusal | undefined
   return refusal(400, message, { code: 'beta_api_shape_disabled' });
 }
 
-/** Why the body of a mint cannot be served. */
-function unfit(request: IncomingMessage, { body, json }: Received): Refusal | undefined {
-  if (body.kind === 'too_large') return refusal(413, 'The request body is larger than 1 MiB.');
-  if (!isJson(request.headers['content-type'])) {
+/** Why the body cannot be served. */
+function unfit({ request, route }: Exchange, { body, json }: Received): Refusal | undefined {
+  const isRead = isMint(route) || route?.name === 'calls';
+  if (isRead && body.kind === 'too_large') return refusal(413, 'The request body is larger than 1 MiB.');
+  return isMint(route) ? unfitMint(request, json) : undefined;
+}
+
+function unfitMint(request: IncomingMessage, json: Parsed): Refusal | undefined {
+  if (!isType(request.headers['content-type'], 'application/json')) {
     return refusal(400, "This method only accepts 'application/json' requests.", {
       code: 'unsupported_content_type',
     });
@@ -149,7 +168,31 @@ function unfit(request: IncomingMessage, { body, json }: Received): Refusal | un
   return problem && refusal(400, problem.message, { code: problem.code, param: problem.param || null });
 }
 
-function answer({ path, response }: Exchange, { json }: Received, verdict: Verdict | undefined): void {
-  if (path === MINT_PATH && json.ok) sendJson(response, 200, spoilt(mint(json.value), verdict));
-  else sendJson(response, 200, modelList());
+async function answer(
+  state: ProviderState,
+  { request, response, route, sighting }: Exchange,
+  { body, json }: Received,
+  verdict: Verdict | undefined,
+): Promise<void> {
+  const fingerprint = sighting.key_fingerprint ?? '';
+  if (isMint(route) && json.ok) {
+    const minted = mint(json.value);
+    state.secrets.keep(minted, fingerprint);
+    sendJson(response, 200, spoilt(minted, verdict));
+  } else if (route?.name === 'calls' && body.kind === 'bytes') {
+    const { authorization, 'content-type': contentType } = request.headers;
+    await answerCall(response, state, { value: bearerOf(authorization), contentType, offer: body.bytes });
+  } else if (route?.name === 'hangup') {
+    await answerHangup(response, state.calls, route.callId, fingerprint);
+  } else sendJson(response, 200, modelList());
+}
+
+/** What was seen so far, and the calls. */
+export function seenBy({ sightings, calls }: ProviderState, withLog = true): Seen {
+  return { ...sightings.seen(withLog), calls: calls.counts() };
+}
+
+export function forgetSeen({ sightings, calls }: ProviderState): void {
+  sightings.reset();
+  calls.reset();
 }

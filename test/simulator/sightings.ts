@@ -1,3 +1,4 @@
+import type { CallCounts } from './calls.ts';
 import type { FaultKind } from './faults.ts';
 
 export interface KeyTally {
@@ -24,6 +25,7 @@ export interface Seen {
   requests: number;
   by_key: Record<string, KeyTally>;
   in_flight: number;
+  calls: CallCounts;
   log?: Sighting[];
 }
 
@@ -83,7 +85,7 @@ export class Sightings {
     };
   }
 
-  seen(withLog = true): Seen {
+  seen(withLog = true): Omit<Seen, 'calls'> {
     const { mints, requests, byKey } = this.#tally;
     const by_key = Object.fromEntries(Array.from(byKey, ([name, tally]) => [name, { ...tally }]));
     const counts = { mints, requests, by_key, in_flight: this.#inFlight };

@@ -3,11 +3,14 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import type { CallLimits } from './call.ts';
+import { Calls } from './calls.ts';
 import { CONTROL_PREFIX, serveControl } from './control.ts';
 import { Faults } from './faults.ts';
 import type { Fault } from './faults.ts';
-import { serveProvider } from './provider.ts';
+import { forgetSeen, seenBy, serveProvider } from './provider.ts';
 import type { ProviderState } from './provider.ts';
+import { Secrets } from './secrets.ts';
 import { Sightings } from './sightings.ts';
 import type { Seen, Sighting } from './sightings.ts';
 
@@ -22,6 +25,8 @@ export interface SimulatorOptions {
   host?: string | undefined;
   /** Told of each request once it was read, before anything is answered. */
   onRequest?: (sighting: Sighting) => void;
+  /** Other bounds of calls than the provider's. */
+  calls?: Partial<CallLimits>;
 }
 
 export interface Simulator {
@@ -35,6 +40,8 @@ export interface Simulator {
   clearFaults(): void;
   revoke(fingerprint: string): void;
   restore(fingerprint?: string): void;
+  /** Resolves once every call has ended. */
+  hangUpAll(): Promise<void>;
 }
 
 const LOOPBACK = '127.0.0.1';
@@ -46,6 +53,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     faults: new Faults(),
     sightings: new Sightings(),
     revoked: new Set(),
+    secrets: new Secrets(),
+    calls: new Calls(options.host, options.calls),
     onRequest: options.onRequest ?? (() => undefined),
   };
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
@@ -54,7 +63,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   server.listen({ host: options.host ?? LOOPBACK, port: options.port ?? 0 });
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return { url: `http://${LOOPBACK}:${port}/v1`, port, close: () => close(server), ...controls(state) };
+  return {
+    url: `http://${LOOPBACK}:${port}/v1`,
+    port,
+    close: () => close(server, state.calls),
+    ...controls(state),
+  };
 }
 
 function serve(state: ProviderState, request: IncomingMessage, response: ServerResponse): void {
@@ -68,11 +82,11 @@ function serve(state: ProviderState, request: IncomingMessage, response: ServerR
 }
 
 function controls(state: ProviderState): Omit<Simulator, 'url' | 'port' | 'close'> {
-  const { faults, sightings, revoked } = state;
+  const { faults, revoked } = state;
   return {
-    seen: () => ({ log: [], ...sightings.seen() }),
+    seen: () => ({ log: [], ...seenBy(state) }),
     reset: () => {
-      sightings.reset();
+      forgetSeen(state);
     },
     fault: (...list) => {
       faults.add(list);
@@ -87,10 +101,12 @@ function controls(state: ProviderState): Omit<Simulator, 'url' | 'port' | 'close
       if (fingerprint === undefined) revoked.clear();
       else revoked.delete(fingerprint);
     },
+    hangUpAll: () => state.calls.hangUpAll(),
   };
 }
 
-async function close(server: Server): Promise<void> {
+async function close(server: Server, calls: Calls): Promise<void> {
+  await calls.stop();
   if (!server.listening) return;
   const closed = once(server, 'close');
   server.close();

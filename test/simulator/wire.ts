@@ -39,8 +39,8 @@ export function parseJson(bytes: Buffer): Parsed {
   }
 }
 
-export function isJson(contentType: string | undefined): boolean {
-  return contentType?.split(';')[0]?.trim().toLowerCase() === 'application/json';
+export function isType(contentType: string | undefined, type: string): boolean {
+  return contentType?.split(';')[0]?.trim().toLowerCase() === type;
 }
 
 export function sendText(response: ServerResponse, status: number, type: string, body: string): void {

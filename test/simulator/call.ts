@@ -1,0 +1,120 @@
+import { Conversation } from './conversation.ts';
+import { newId } from './events.ts';
+import type { ServerEvent } from './events.ts';
+import { LiveSession } from './live-session.ts';
+import type { Peer, PeerListener } from './peer.ts';
+import type { Secret } from './secrets.ts';
+
+export interface CallLimits {
+  /** At once; beyond, 429. */
+  open: number;
+  /** How long one lasts at most. */
+  lastsMs: number;
+  /** How long one is kept without a sign of the other side, as when it never connects. */
+  silentMs: number;
+  /** Messages from the client in all of one call. */
+  messages: number;
+}
+
+export const CALL_LIMITS: CallLimits = { open: 32, lastsMs: 3_600_000, silentMs: 30_000, messages: 10_000 };
+
+/** Of what the client does not read. */
+const MAX_WAITING_BYTES = 1_048_576;
+/** For the last words to arrive. */
+const LAST_WORDS_MS = 250;
+
+/** One call: a peer, and what is said to it. */
+export class Call implements PeerListener {
+  readonly id = newId('rtc');
+  readonly keyFingerprint: string;
+  readonly #limits: CallLimits;
+  readonly #conversation: Conversation;
+  readonly #ended: (call: Call) => void;
+  readonly #lasts: NodeJS.Timeout;
+  readonly #silent: NodeJS.Timeout;
+  #lastWords: NodeJS.Timeout | undefined;
+  #peer: Peer | undefined;
+  #messages = 0;
+  #closed: Promise<void> | undefined;
+
+  /** `ended` is called once, however it ends. */
+  constructor({ session, keyFingerprint }: Secret, limits: CallLimits, ended: (call: Call) => void) {
+    this.keyFingerprint = keyFingerprint;
+    this.#limits = limits;
+    this.#ended = ended;
+    const live = new LiveSession(session, Date.now() + limits.lastsMs);
+    this.#conversation = new Conversation(live, (event) => {
+      this.#send(event);
+    });
+    this.#lasts = setTimeout(() => {
+      this.#expire();
+    }, limits.lastsMs);
+    this.#silent = setTimeout(() => void this.close(), limits.silentMs);
+  }
+
+  /** The call owns the peer from here on. */
+  async connect(peer: Peer): Promise<void> {
+    this.#peer = peer;
+    // Ended while its peer was made.
+    if (this.#closed) await peer.close();
+  }
+
+  opened(): void {
+    this.#conversation.open();
+  }
+
+  message(text: string): void {
+    this.#messages += 1;
+    if (this.#lastWords !== undefined) return;
+    if (this.#messages > this.#limits.messages)
+      this.#end('rate_limit_exceeded', 'Too many messages in one call.');
+    else this.#conversation.message(text);
+  }
+
+  heard(packet: Parameters<PeerListener['heard']>[0]): void {
+    if (this.#lastWords === undefined) this.#conversation.heard(packet);
+  }
+
+  alive(): void {
+    this.#silent.refresh();
+  }
+
+  gone(): void {
+    void this.close();
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    for (const timer of [this.#lasts, this.#silent, this.#lastWords]) clearTimeout(timer);
+    this.#conversation.close();
+    try {
+      await this.#peer?.close();
+    } finally {
+      this.#ended(this);
+    }
+  }
+
+  #expire(): void {
+    const minutes = Math.round(this.#limits.lastsMs / 60_000);
+    this.#end('session_expired', `Your session hit the maximum duration of ${minutes} minutes.`);
+  }
+
+  #end(code: string, message: string): void {
+    if (this.#lastWords !== undefined) return;
+    this.#conversation.close();
+    this.#send({
+      type: 'error',
+      error: { type: 'invalid_request_error', code, message, param: null, event_id: null },
+    });
+    this.#lastWords = setTimeout(() => void this.close(), LAST_WORDS_MS);
+  }
+
+  #send(event: ServerEvent): void {
+    if (this.#closed || this.#peer === undefined) return;
+    if (this.#peer.waiting() > MAX_WAITING_BYTES) void this.close();
+    else this.#peer.send(JSON.stringify({ event_id: newId('event'), ...event }));
+  }
+}

@@ -1,0 +1,86 @@
+import { Call, CALL_LIMITS } from './call.ts';
+import type { CallLimits } from './call.ts';
+import { refusal } from './envelope.ts';
+import type { Refusal } from './envelope.ts';
+import { answer, loadWerift } from './peer.ts';
+import { readOffer } from './sdp.ts';
+import type { Secret } from './secrets.ts';
+
+export interface CallCounts {
+  /** Answered with 201 since the last reset. */
+  made: number;
+  open: number;
+}
+
+export interface MadeCall {
+  id: string;
+  /** SDP. */
+  answer: string;
+}
+
+/** The calls that are open: their owner, who ends them. */
+export class Calls {
+  readonly #host: string | undefined;
+  readonly #limits: CallLimits;
+  readonly #open = new Map<string, Call>();
+  #made = 0;
+  #stopped = false;
+
+  constructor(host: string | undefined, limits: Partial<CallLimits> = {}) {
+    this.#host = host;
+    this.#limits = { ...CALL_LIMITS, ...limits };
+  }
+
+  async make(offerText: string, secret: Secret): Promise<MadeCall | Refusal> {
+    const offer = readOffer(offerText);
+    if (!offer)
+      return refusal(400, 'The request body is not a valid SDP offer.', {
+        code: 'invalid_offer',
+        param: 'sdp',
+      });
+    const werift = await loadWerift();
+    if (!werift)
+      return refusal(501, 'Calls are not simulated here: werift is not installed.', { type: 'server_error' });
+    if (this.#stopped || this.#open.size >= this.#limits.open) {
+      return refusal(429, 'Too many calls are open.', { type: 'requests', code: 'rate_limit_exceeded' });
+    }
+    const call = new Call(secret, this.#limits, ({ id }) => this.#open.delete(id));
+    // It takes its place before it is connected.
+    this.#open.set(call.id, call);
+    try {
+      const peer = await answer(werift, offer, this.#host, call);
+      await call.connect(peer);
+      this.#made += 1;
+      return { id: call.id, answer: peer.answer };
+    } catch {
+      await call.close();
+      return refusal(400, 'The SDP offer cannot be answered.', { code: 'invalid_offer', param: 'sdp' });
+    }
+  }
+
+  /** False when no such call is open, or another key's secret made it. */
+  async hangUp(id: string, keyFingerprint: string): Promise<boolean> {
+    const call = this.#open.get(id);
+    if (call?.keyFingerprint !== keyFingerprint) return false;
+    await call.close();
+    return true;
+  }
+
+  async hangUpAll(): Promise<void> {
+    await Promise.all(Array.from(this.#open.values(), (call) => call.close()));
+  }
+
+  counts(): CallCounts {
+    return { made: this.#made, open: this.#open.size };
+  }
+
+  reset(): void {
+    this.#made = 0;
+  }
+
+  /** Ends all of them, and makes no more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.hangUpAll();
+  }
+}

@@ -1,0 +1,44 @@
+import { idOf } from './events.ts';
+import type { ConversationItem } from './events.ts';
+import { dig } from './ga-session.ts';
+
+/** Of one conversation; beyond, the oldest are forgotten. */
+const ITEMS_KEPT = 500;
+const QUOTED_CHARACTERS = 200;
+
+/** The items of a conversation, in their order. */
+export class Items {
+  #items: ConversationItem[] = [];
+
+  get lastId(): string | null {
+    const last = this.#items.at(-1);
+    return last ? idOf(last) : null;
+  }
+
+  find(id: unknown): ConversationItem | undefined {
+    return this.#items.find((item) => idOf(item) === id);
+  }
+
+  add(item: ConversationItem, afterId: unknown = this.lastId): void {
+    const after = this.#items.findIndex((one) => idOf(one) === afterId);
+    this.#items.splice(after + 1, 0, item);
+    if (this.#items.length > ITEMS_KEPT) this.#items.shift();
+  }
+
+  remove(id: unknown): void {
+    this.#items = this.#items.filter((item) => idOf(item) !== id);
+  }
+
+  /** What is to be answered, in words. */
+  get asked(): string {
+    const last = this.#items.findLast((item) => !('role' in item && item.role === 'assistant'));
+    if (last?.type === 'function_call_output') return `The function answered: ${quoted(last.output)}`;
+    if (last?.type !== 'message') return 'Hello. This is the simulator.';
+    const words = last.content.map((part) => dig(part)['text']).filter((text) => typeof text === 'string');
+    return words.length > 0 ? `You wrote: ${quoted(words.join(' '))}` : 'I heard you. You hear yourself.';
+  }
+}
+
+function quoted(text: string): string {
+  return text.slice(0, QUOTED_CHARACTERS);
+}

@@ -5,7 +5,13 @@ import { createInterface } from 'node:readline';
 import { kubectl } from './kubectl.ts';
 
 const NAME = 'caller';
-const scriptAt = (name: string): string => readFileSync(new URL(`./caller/${name}`, import.meta.url), 'utf8');
+const fileAt = (name: string): string => readFileSync(new URL(`./caller/${name}`, import.meta.url), 'utf8');
+
+/** A script as the pod's `node -e` takes it, which has no file beside it to import. */
+function scriptAt(name: string): string {
+  const shared = Buffer.from(fileAt('ingress.mjs'), 'utf8').toString('base64');
+  return fileAt(name).replace('./ingress.mjs', `data:text/javascript;base64,${shared}`);
+}
 
 export interface CallerRequest {
   method?: string;

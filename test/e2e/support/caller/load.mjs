@@ -1,11 +1,11 @@
 // Runs in a pod: opens and releases sessions through the ingress at a constant pace until its input ends. Prints a line of
 // JSON for every request that was not answered as it should be, and at the end how many there were in all.
-import { Agent, request } from 'node:https';
+import { Agent } from 'node:https';
 import { performance } from 'node:perf_hooks';
 import { clearInterval, setInterval } from 'node:timers';
+import { askIngress } from './ingress.mjs';
 
 const { projectId, perSecond } = JSON.parse(process.argv.at(-1));
-const { INGRESS_ADDRESS, INGRESS_HOST, INGRESS_CA } = process.env;
 const TIMEOUT_MS = 10_000;
 const MOST_AT_ONCE = 500;
 const agent = new Agent({ keepAlive: true, maxSockets: 100 });
@@ -13,34 +13,11 @@ let opened = 0;
 let failed = 0;
 const pending = new Set();
 
-function ask(method, path, headers, body) {
-  return new Promise((resolve, reject) => {
-    const sent = request({
-      host: INGRESS_ADDRESS,
-      servername: INGRESS_HOST,
-      ca: INGRESS_CA,
-      agent,
-      method,
-      path,
-      headers: { host: INGRESS_HOST, 'content-type': 'application/json', ...headers },
-      timeout: TIMEOUT_MS,
-    });
-    sent.on('timeout', () => sent.destroy(new Error('no answer')));
-    sent.on('error', reject);
-    sent.on('response', async (response) => {
-      try {
-        const text = (await response.toArray()).join('');
-        resolve({ status: response.statusCode, retryAfter: response.headers['retry-after'], text });
-      } catch (error) {
-        reject(error);
-      }
-    });
-    sent.end(body);
-  });
-}
+const ask = (method, path, more) => askIngress({ method, path, ...more, timeout: TIMEOUT_MS, agent });
 
-function tell(step, at, { status = 0, retryAfter, text = '' }) {
+function tell(step, at, { status = 0, headers = {}, text = '' }) {
   failed += 1;
+  const retryAfter = headers['retry-after'];
   process.stdout.write(
     `${JSON.stringify({ step, at, ended: Date.now(), status, retryAfter, text: text.slice(0, 200) })}\n`,
   );
@@ -50,12 +27,12 @@ async function openOne() {
   const at = Date.now();
   let step = 'open';
   try {
-    const answer = await ask('POST', '/session', {}, JSON.stringify({ project_id: projectId }));
+    const answer = await ask('POST', '/session', { body: { project_id: projectId } });
     if (answer.status !== 200) return tell(step, at, answer);
     opened += 1;
     step = 'release';
     const { session_id: id, lease_token: token } = JSON.parse(answer.text);
-    const freed = await ask('DELETE', `/session/${id}`, { authorization: `Bearer ${token}` });
+    const freed = await ask('DELETE', `/session/${id}`, { headers: { authorization: `Bearer ${token}` } });
     if (freed.status !== 204) tell(step, at, freed);
   } catch (error) {
     tell(step, at, { text: String(error) });

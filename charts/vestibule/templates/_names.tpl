@@ -3,7 +3,7 @@
 {{- $name := index . 0 -}}
 {{- $max := index . 1 | int -}}
 {{- if gt (len $name) $max -}}
-{{- printf "%s-%s" (trunc (int (sub $max 9)) $name | trimSuffix "-") (sha256sum $name | trunc 8) -}}
+{{- printf "%s-%s" (trunc (int (sub $max 9)) $name | trimSuffix "-" | trimSuffix ".") (sha256sum $name | trunc 8) -}}
 {{- else -}}
 {{- $name -}}
 {{- end -}}
@@ -35,11 +35,12 @@
 {{- printf "%s-%s" (include "vestibule.shortened" (list (include "vestibule.longName" (index . 0)) $room)) $suffix -}}
 {{- end -}}
 
-{{/* The name of what is not in a namespace: a release of the same name may be in another one. (list CONTEXT SUFFIX) */}}
+{{/* The name of what is not in a namespace: a release of the same name may be in another one. The name of a namespace has
+no dot, so that the first one ends it. (list CONTEXT SUFFIX) */}}
 {{- define "vestibule.clusterName" -}}
 {{- $context := index . 0 -}}
 {{- $suffix := index . 1 -}}
-{{- $name := printf "%s-%s" $context.Release.Namespace (include "vestibule.longName" $context) -}}
+{{- $name := printf "%s.%s" $context.Release.Namespace (include "vestibule.longName" $context) -}}
 {{- printf "%s-%s" (include "vestibule.shortened" (list $name (int (sub 62 (len $suffix))))) $suffix -}}
 {{- end -}}
 

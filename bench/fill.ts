@@ -65,11 +65,14 @@ export async function fillDatabase(database: TestDatabase, options: FillOptions)
   const writers = Math.min(MOST_WRITERS, availableParallelism());
   const fill = { url: database.ownerUrl, owners, signal };
   const rows = Math.ceil(filling.auditRows / writers);
-  await Promise.all(
+  const written = await Promise.allSettled(
     Array.from({ length: writers }, () =>
       inBatches({ ...fill, ...APPEND, rows, tag: newChainId(Date.now()) }),
     ),
   );
+  // Not before every connection is closed: who asked may drop the database.
+  const failed = written.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+  if (failed !== undefined) throw failed.reason;
   await inBatches({ ...fill, ...OPEN, rows: filling.sessions, tag: sessionIdAt(Date.now()) });
   await database.query('SELECT recount_slots()');
   await database.query('VACUUM (ANALYZE)');

@@ -12,6 +12,7 @@ FROM manifest AS program
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY nest-cli.json tsconfig.json ./
 COPY src src
+COPY scripts/build-pages.ts scripts/
 # As a command of its own, for who enters a container.
 RUN npm run build \
  && find dist -name '*.map' -delete \

@@ -86,11 +86,29 @@ export default {
       from: { orphan: true, path: '^src/', pathNot: '\\.spec\\.ts$' },
       to: {},
     },
+    {
+      name: 'pages-stand-alone',
+      comment:
+        'Pages run in browsers: they know the service by its API alone, and it knows what the build made.',
+      severity: 'error',
+      from: { path: '^src/console/pages/' },
+      to: { path: '^src/(?!console/pages/)' },
+    },
+    {
+      name: 'pages-are-bundled',
+      severity: 'error',
+      from: { path: '^src/(?!console/pages/)' },
+      to: { path: '^src/console/pages/' },
+    },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
       name: 'no-dev-dependencies',
       severity: 'error',
-      from: { path: '^src/', pathNot: [room('database/embedded'), '\\.spec\\.ts$'] },
+      from: {
+        path: '^src/',
+        // what pages take is in their bundles
+        pathNot: [room('database/embedded'), room('console/pages'), '\\.spec\\.ts$'],
+      },
       to: { dependencyTypes: ['npm-dev'] },
     },
   ],

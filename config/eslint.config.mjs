@@ -59,12 +59,19 @@ export default typescript.config(
     },
   },
   {
+    files: ['src/console/pages/**'],
+    languageOptions: {
+      parserOptions: { project: 'config/tsconfig.pages.json', tsconfigRootDir: `${import.meta.dirname}/..` },
+    },
+  },
+  {
     files: MAY_REVEAL,
     rules: { 'no-restricted-syntax': ['error', clock] },
   },
   {
     files: [
       'src/common/clock.ts',
+      'src/console/pages/support/clock.ts',
       'src/database/embedded/**',
       'src/**/*.spec.ts',
       'test/**',

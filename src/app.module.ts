@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
+import { ConsoleModule } from './console/console.module.ts';
 import { OpenApiModule } from './openapi/openapi.module.ts';
 import { OperatorModule } from './operator/operator.module.ts';
 import { type Platform, PlatformModule } from './platform.module.ts';
@@ -20,6 +21,7 @@ export class AppModule {
         PlatformModule.of(platform),
         AuditModule,
         AuthModule,
+        ConsoleModule,
         OpenApiModule,
         ProjectsApiModule,
         ProvidersModule,

@@ -11,7 +11,7 @@ interface HeaderDescription {
 export const ANSWER_HEADERS = {
   'X-Request-Id': { description: 'Ours, never the caller’s.', schema: RequestId },
   'Cache-Control': {
-    description: '`no-store` on all but the files of this page.',
+    description: '`no-store` on all but pages and their files.',
     schema: Type.String(),
   },
   'X-Content-Type-Options': {
@@ -53,9 +53,10 @@ export const ANSWER_HEADERS = {
     schema: Type.String(),
   },
   'Content-Security-Policy': {
-    description: 'Nothing but this service’s own files.',
+    description: 'Nothing but this service’s own files; on the playground, providers may be asked.',
     schema: Type.String(),
   },
+  ETag: { description: 'For `If-None-Match`.', schema: Type.String() },
 } as const satisfies Record<string, HeaderDescription>;
 
 export type AnswerHeader = keyof typeof ANSWER_HEADERS;

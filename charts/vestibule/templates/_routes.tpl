@@ -7,9 +7,13 @@
 - { path: /metrics, type: Exact }
 - { path: /openapi.json, type: Exact }
 - { path: /docs, type: Prefix }
+- { path: /, type: Exact }
+- { path: /playground, type: Exact }
+- { path: /console, type: Prefix }
 {{- end -}}
 
 {{- define "vestibule.adminPaths" -}}
+- { path: /dashboard, type: Exact }
 - { path: /projects, type: Prefix }
 - { path: /clients, type: Prefix }
 - { path: /sessions, type: Prefix }

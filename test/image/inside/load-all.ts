@@ -3,11 +3,13 @@ import { readdirSync } from 'node:fs';
 import 'reflect-metadata';
 
 const PROGRAM = '/app/dist/';
+/** Runs in browsers alone. */
+const PAGES = 'console/pages/';
 
 const failed: string[] = [];
 let loaded = 0;
 for (const name of readdirSync(PROGRAM, { recursive: true, encoding: 'utf8' })) {
-  if (!name.endsWith('.js') || name === 'main.js') continue;
+  if (!name.endsWith('.js') || name === 'main.js' || name.startsWith(PAGES)) continue;
   try {
     await import(PROGRAM + name);
     loaded += 1;

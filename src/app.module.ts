@@ -8,6 +8,7 @@ import { type Platform, PlatformModule } from './platform.module.ts';
 import { ProjectsApiModule } from './projects/projects-api.module.ts';
 import { ProvidersModule } from './providers/providers.module.ts';
 import { SessionModule } from './session/session.module.ts';
+import { StatsModule } from './stats/stats.module.ts';
 import { TelemetryModule } from './telemetry/telemetry.module.ts';
 import { VaultModule } from './vault/vault.module.ts';
 
@@ -26,6 +27,7 @@ export class AppModule {
         ProjectsApiModule,
         ProvidersModule,
         SessionModule,
+        StatsModule,
         TelemetryModule,
         VaultModule,
         ...(platform.backend.kubernetes === undefined ? [] : [OperatorModule]),

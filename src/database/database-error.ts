@@ -8,6 +8,8 @@ const READ_ONLY = '25006';
  * that takes no writes: whatever had been done was undone, and may go well when it is done again. 57P01 is not among them: it also ends a wait for a standby's confirmation, after the commit.
  */
 const ROLLED_BACK = new Set(['40001', '40P01', '55P03', '23505', READ_ONLY]);
+/** The server ended a statement that took longer than it may. */
+const QUERY_CANCELED = '57014';
 
 function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code;
@@ -22,6 +24,11 @@ export function isRolledBack(error: unknown): boolean {
 /** Whether a failure of `Database.query` is the server's own word, and not its silence. */
 export function isServersWord({ cause }: { cause?: unknown }): boolean {
   return sqlState(cause) !== undefined;
+}
+
+/** Whether a failure of `Database.query` is a statement that took too long, with a server that is well. */
+export function isTimedOut({ cause }: { cause?: unknown }): boolean {
+  return sqlState(cause) === QUERY_CANCELED;
 }
 
 /** After any other failure a new one is better: this one may be half dead, or know statements that the server forgot. */

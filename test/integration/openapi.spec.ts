@@ -297,6 +297,15 @@ describe('real answers fit the document', () => {
       await stack.admin('/audit-logs?limit=1&format=jsonl'),
       await stack.admin('/audit-logs?from=yesterday'),
     ],
+    readStats: async () => {
+      await Promise.all([open(), stack.request('/session', { body: { project_id: 'proj_nobody' } })]);
+      return [
+        await stack.admin('/stats'),
+        await stack.admin('/stats?from=2025-01-01T00:00:00Z&to=2025-01-31T00:00:00Z&step=86400'),
+        await stack.admin('/stats?step=0'),
+        await stack.request('/stats'),
+      ];
+    },
     readHealth: async () => [await stack.request('/health')],
     readVaultHealth: async () => [await stack.admin('/health/vault'), await stack.request('/health/vault')],
     readTotals: async () => [

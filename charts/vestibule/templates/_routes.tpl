@@ -18,6 +18,7 @@
 - { path: /clients, type: Prefix }
 - { path: /sessions, type: Prefix }
 - { path: /audit-logs, type: Exact }
+- { path: /stats, type: Exact }
 - { path: /health/vault, type: Exact }
 {{- end -}}
 

@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
 import { ConsoleModule } from './console/console.module.ts';
+import { EventsModule } from './events/events.module.ts';
 import { OpenApiModule } from './openapi/openapi.module.ts';
 import { OperatorModule } from './operator/operator.module.ts';
 import { type Platform, PlatformModule } from './platform.module.ts';
@@ -23,6 +24,7 @@ export class AppModule {
         AuditModule,
         AuthModule,
         ConsoleModule,
+        EventsModule,
         OpenApiModule,
         ProjectsApiModule,
         ProvidersModule,

@@ -17,6 +17,7 @@ import { AppErrorFilter } from './http/app-error.filter.ts';
 import { createFastify } from './http/fastify.ts';
 import { RouteTable } from './http/route-table.ts';
 import { DatabaseLink } from './database/database-link.ts';
+import { LiveFeed } from './events/live-feed.ts';
 import { Operator } from './operator/operator.ts';
 import type { Platform } from './platform.module.ts';
 import { ProjectRegistry } from './projects/project-registry.ts';
@@ -108,11 +109,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         // Nobody sends to one that never was ready, or no longer is.
         const known = parts.readiness.problem() === undefined;
         parts.readiness.markDraining();
+        parts.feed.stop();
         if (known) await delay(settings.drainSeconds * 1_000);
       },
       stop: async () => {
         stopping = true;
         parts.readiness.markDraining();
+        parts.feed.stop();
         await within(DRAIN_TIMEOUT_MS, app.close());
         await stopParts(parts, { backend, link, database });
       },
@@ -133,6 +136,7 @@ class Parts {
   readonly rejections: RejectionSampler;
   readonly suspension: Suspension;
   readonly sweeper: Sweeper;
+  readonly feed: LiveFeed;
   readonly ops: OpsServer;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
@@ -147,6 +151,7 @@ class Parts {
     this.rejections = get(RejectionSampler);
     this.suspension = get(Suspension);
     this.sweeper = get(Sweeper);
+    this.feed = get(LiveFeed);
     this.ops = get(OpsServer);
     this.readiness = get(Readiness);
     this.metrics = get(Metrics);

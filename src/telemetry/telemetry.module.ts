@@ -48,6 +48,6 @@ import { SessionGauge } from './session-gauge.ts';
       (log, metrics, registry, clock) => new RequestRecorder(log, metrics, registry, clock),
     ),
   ],
-  exports: [OpsServer, Readiness],
+  exports: [OpsServer, Readiness, SessionGauge],
 })
 export class TelemetryModule {}

@@ -1,5 +1,6 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import Schema from 'typebox/schema';
+import { EventStream } from '../support/event-stream.ts';
 import { aClient, aKey, aProject, aSecret } from '../support/manifests.ts';
 import { type Answer, PROJECT, type RequestOptions, startStack, type Stack } from '../support/stack.ts';
 
@@ -305,6 +306,14 @@ describe('real answers fit the document', () => {
         await stack.admin('/stats?step=0'),
         await stack.request('/stats'),
       ];
+    },
+    listenToEvents: async () => {
+      const stream = await EventStream.open(`${stack.url}/events`, { 'x-admin-api-key': stack.adminKey });
+      const { status, headers } = stream;
+      await stream.next('snapshot');
+      await stream.close();
+      const text = JSON.stringify(stream.events);
+      return [{ status, headers, text, json: undefined }, await stack.request('/events')];
     },
     readHealth: async () => [await stack.request('/health')],
     readVaultHealth: async () => [await stack.admin('/health/vault'), await stack.request('/health/vault')],

@@ -19,6 +19,7 @@
 - { path: /sessions, type: Prefix }
 - { path: /audit-logs, type: Exact }
 - { path: /stats, type: Exact }
+- { path: /events, type: Exact }
 - { path: /health/vault, type: Exact }
 {{- end -}}
 

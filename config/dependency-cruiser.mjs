@@ -97,7 +97,7 @@ export default {
     {
       name: 'pages-are-bundled',
       severity: 'error',
-      from: { path: '^src/(?!console/pages/)' },
+      from: { path: '^src/(?!console/pages/)', pathNot: '\\.spec\\.ts$' },
       to: { path: '^src/console/pages/' },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

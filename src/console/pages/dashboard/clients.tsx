@@ -1,0 +1,73 @@
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import { Badge } from '../components/badge.tsx';
+import { Card } from '../components/card.tsx';
+import type { AdminApi } from './admin-api.ts';
+import { Problem } from './problem.tsx';
+import { Records } from './records.tsx';
+import { TokenDialog } from './token-dialog.tsx';
+import type { Client } from './types.ts';
+import { useLoad } from './use-load.ts';
+
+export interface ClientsProps {
+  api: AdminApi;
+  /** Another number whenever the configuration changed. */
+  revision: number;
+}
+
+/** The managed callers. */
+export function Clients({ api, revision }: ClientsProps) {
+  const load = useCallback(() => api.get<{ clients: Client[] }>('clients'), [api]);
+  const { value, error, reload } = useLoad(load);
+  const [asked, setAsked] = useState<string>();
+  useEffect(() => {
+    if (revision > 0) reload();
+  }, [revision, reload]);
+  return (
+    <Card title="Clients">
+      <Problem of="Clients" error={error} />
+      <Records
+        caption="Clients"
+        rows={value?.clients ?? []}
+        keyOf={({ name }) => name}
+        empty={value === undefined ? 'Loading …' : 'No client is configured: a Client manifest makes one.'}
+        columns={[
+          { name: 'Client', cell: ({ client_id: id }) => <strong class="id">{id}</strong> },
+          { name: 'Project', cell: ({ project_id: id }) => id ?? 'none' },
+          { name: 'State', cell: (client) => <State client={client} /> },
+          { name: 'Tokens of', cell: ({ issuer }) => <span class="id">{issuer ?? 'this service'}</span> },
+          {
+            name: 'Actions',
+            cell: ({ client_id: id, issuer }) =>
+              issuer === null ? (
+                <button
+                  type="button"
+                  class="link-button"
+                  onClick={() => {
+                    setAsked(id);
+                  }}
+                >
+                  Issue token<span class="hidden"> for {id}</span>
+                </button>
+              ) : (
+                <span class="hint">its issuer’s</span>
+              ),
+          },
+        ]}
+      />
+      {asked !== undefined && (
+        <TokenDialog
+          api={api}
+          clientId={asked}
+          onClose={() => {
+            setAsked(undefined);
+          }}
+        />
+      )}
+    </Card>
+  );
+}
+
+function State({ client: { suspended, ready } }: { client: Client }) {
+  if (suspended) return <Badge tone="bad">Suspended</Badge>;
+  return ready ? <Badge tone="good">Ready</Badge> : <Badge tone="bad">Not ready</Badge>;
+}

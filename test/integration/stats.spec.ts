@@ -119,7 +119,7 @@ describe('GET /stats', () => {
 
   it('tells the same of a second that is over, and how many were live when it ended', async () => {
     const [bounds] = await stack.database.query<{ last: Date }>(
-      `SELECT date_trunc('second', max(activated_at)) AS last FROM sessions`,
+      `SELECT date_trunc('second', max(time)) AS last FROM audit_events`,
     );
     const from = new Date(bounds!.last.getTime() - 60_000).toISOString();
     const to = new Date(bounds!.last.getTime() + 1_000).toISOString();
@@ -135,6 +135,16 @@ describe('GET /stats', () => {
     );
     expect(json.steps.at(-1).live).toBe(held!.n);
     expect(json.steps[0].live).toBeNull();
+    const levels = await stack.database.query<{ live: number }>(
+      `SELECT count(*) FILTER (WHERE event = 'vault_key_loaded')::integer - count(*) FILTER (WHERE event IN
+          ('session_error', 'session_released', 'session_expired', 'session_terminated'))::integer AS live
+        FROM generate_series($1::timestamptz, $2::timestamptz, interval '1 second') AS ending
+          LEFT JOIN audit_events ON time < ending GROUP BY ending ORDER BY ending`,
+      [new Date(Date.parse(from) + 1_000), to],
+    );
+    const told = (json.steps as Step[]).map(({ live }) => live ?? 0);
+    expect(told).toEqual(levels.map(({ live }) => live));
+    expect(Math.max(...told)).toBeGreaterThan(0);
   });
 
   it('has no past before the oldest row of the audit, and no future', async () => {

@@ -18,6 +18,11 @@ export function isTerm(text: string): boolean {
 }
 
 export const PROJECT_ID = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$';
+/** Entries of Secrets that hold TURN secrets: no key's, unless somebody names it so. */
+export const TURN_ENTRY = '^turn[-._a-zA-Z0-9]{0,249}$';
+const ICE_HOST = '([A-Za-z0-9]([-.A-Za-z0-9]{0,251}[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]{2,45}\\])(:[0-9]{1,5})?';
+/** A STUN or TURN URL, of RFC 7064 and 7065. */
+export const ICE_URL = `^(stuns?:${ICE_HOST}|turns?:${ICE_HOST}(\\?transport=(udp|tcp))?)$`;
 /** What \s is differs between JavaScript and RE2: the classes of Unicode are the same in both. */
 const ORIGIN = '^[a-z][a-z0-9+.-]*://[^/\\s\\p{Z}\\p{Cc}\\p{Cf}]+$';
 
@@ -173,6 +178,68 @@ const Session = Type.Object(
   },
 );
 
+const Turn = Type.Object(
+  {
+    type: Type.Union(
+      [Type.Literal('none'), Type.Literal('coturn'), Type.Literal('cloudflare'), Type.Literal('static')],
+      {
+        default: 'none',
+        description:
+          'none: STUN only. coturn: credentials that expire, made with the secret that the relay shares (use-auth-secret). cloudflare: credentials of a TURN key of Cloudflare. static: one user name and credential for all.',
+      },
+    ),
+    urls: Type.Optional(
+      Type.Array(
+        Type.String({
+          pattern: ICE_URL,
+          maxLength: 300,
+          description: 'A URL such as turn:turn.example.com:3478?transport=udp, turns: or stun:.',
+        }),
+        {
+          maxItems: 10,
+          description: 'Where the relays are, for coturn and static; its stun: URLs replace the public one.',
+        },
+      ),
+    ),
+    keyId: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9_-]{1,64}$',
+        maxLength: 64,
+        description: 'The id of the TURN key, for cloudflare; the secret is its API token.',
+      }),
+    ),
+    username: Type.Optional(
+      Type.String({
+        pattern: '^[!-~]{1,255}$',
+        maxLength: 255,
+        description: 'The user name, for static; the secret is its credential.',
+      }),
+    ),
+    ttlSeconds: Type.Integer({
+      minimum: 60,
+      maximum: 86_400,
+      default: 600,
+      description: 'Seconds that credentials live; static ones are asked for again after them.',
+    }),
+    secretRef: Type.Optional(
+      Type.Object(
+        {
+          name: nameOf("The Secret's name."),
+          key: Type.String({
+            pattern: TURN_ENTRY,
+            maxLength: 253,
+            default: 'turnSecret',
+            description:
+              'The entry of the Secret; its name begins with turn, so that no key is taken for it.',
+          }),
+        },
+        { ...closed, description: 'The Secret with the TURN secret, in the namespace of keys.' },
+      ),
+    ),
+  },
+  { ...closed, default: {}, description: 'Which TURN relays sessions get.' },
+);
+
 export const ProjectSpec = Type.Object(
   {
     projectId: Type.Optional(
@@ -209,12 +276,7 @@ export const ProjectSpec = Type.Object(
     access: Access,
     session: Session,
     limits: Limits,
-    turn: Type.Object(
-      {
-        type: Type.Literal('none', { default: 'none', description: 'none: STUN only.' }),
-      },
-      { ...closed, default: {}, description: 'Which TURN relays sessions get.' },
-    ),
+    turn: Turn,
     suspended: Type.Boolean({
       default: false,
       description: 'True refuses new sessions at once and ends the live ones.',

@@ -48,6 +48,17 @@ export const PROJECT_RULES: readonly ResourceRule<ProjectSpec>[] = [
     cel: `self.all(alias, alias.matches(${celText(TERM)}))`,
     holds: ({ session }) => Object.keys(session.modelAliases ?? {}).every(isTerm),
   },
+  turnField('urls', 'coturn', 'static'),
+  {
+    self: '/spec/turn/urls',
+    field: '/spec/turn/urls',
+    message: 'must have a turn: or turns: URL',
+    cel: "self.exists(url, url.startsWith('turn'))",
+    holds: ({ turn: { urls } }) => urls === undefined || urls.some((url) => url.startsWith('turn')),
+  },
+  turnField('keyId', 'cloudflare'),
+  turnField('username', 'static'),
+  turnField('secretRef', 'coturn', 'cloudflare', 'static'),
 ];
 
 export const CLIENT_RULES: readonly ResourceRule<ClientSpec>[] = [
@@ -70,6 +81,23 @@ export const CLIENT_RULES: readonly ResourceRule<ClientSpec>[] = [
 
 export function brokenRules<Spec>(rules: readonly ResourceRule<Spec>[], spec: Spec): ErrorDetail[] {
   return rules.filter(({ holds }) => !holds(spec)).map(({ field, message }) => ({ path: field, message }));
+}
+
+type Turn = ProjectSpec['turn'];
+
+/** Needed with these types and refused with others; none takes all, so that relays can be switched off as they are. */
+function turnField(
+  field: 'urls' | 'keyId' | 'username' | 'secretRef',
+  ...types: Turn['type'][]
+): ResourceRule<ProjectSpec> {
+  const listed = types.map((type) => `'${type}'`).join(', ');
+  return {
+    self: '/spec/turn',
+    field: `/spec/turn/${field}`,
+    message: `is needed with the type ${types.join(' or ')}, and goes with no other`,
+    cel: `self.type == 'none' || has(self.${field}) == (self.type in [${listed}])`,
+    holds: ({ turn }) => turn.type === 'none' || (turn[field] !== undefined) === types.includes(turn.type),
+  };
 }
 
 /** A raw string of CEL: backslashes stay as they are. */

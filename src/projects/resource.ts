@@ -14,6 +14,20 @@ import {
 } from './project-schema.ts';
 import { brokenRules, CLIENT_RULES, PROJECT_RULES } from './resource-rules.ts';
 
+interface TurnAccount {
+  /** How long credentials live. */
+  ttlSeconds: number;
+  secretRef: KeyRef;
+}
+
+/** The relays of a project that has any, by who hands out credentials for them. */
+export type TurnSettings = TurnAccount &
+  (
+    | { type: 'coturn'; urls: string[] }
+    | { type: 'cloudflare'; keyId: string }
+    | { type: 'static'; urls: string[]; username: string }
+  );
+
 /** A project as configured, defaults filled in. */
 export interface Project {
   name: string;
@@ -24,6 +38,8 @@ export interface Project {
   defaultModel: string;
   /** What old clients ask for → what they get. */
   modelAliases: Readonly<Record<string, string>>;
+  /** Undefined: STUN only. */
+  turn: TurnSettings | undefined;
   createdAt: number;
   source: string;
 }
@@ -72,6 +88,7 @@ export function readProject(manifest: Manifest, baseUrlAllowed: (url: string) =>
       spec,
       defaultModel,
       modelAliases: spec.session.modelAliases ?? { 'gpt-4o-realtime-preview': defaultModel },
+      turn: turnSettings(spec.turn),
       createdAt: manifest.createdAt,
       source: manifest.source,
     },
@@ -97,6 +114,11 @@ export function readClient(manifest: Manifest): Checked<Client> {
       source: manifest.source,
     },
   };
+}
+
+/** Of a spec that keeps the rules, which say what each type has. */
+function turnSettings({ type, ...turn }: ProjectSpec['turn']): TurnSettings | undefined {
+  return type === 'none' ? undefined : ({ type, ...turn } as TurnSettings);
 }
 
 function projectProblems(

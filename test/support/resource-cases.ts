@@ -49,6 +49,23 @@ export const GOOD_RESOURCES: readonly GoodResource[] = [
   project('no alias', { session: { modelAliases: {} } }),
   project('an alias', { session: { modelAliases: { 'voice-small': 'gpt-realtime-mini' } } }),
   project('the longest instructions', { session: { defaults: { instructions: '🙂'.repeat(32_768) } } }),
+  project('a coturn', {
+    turn: {
+      type: 'coturn',
+      urls: ['stun:[2001:db8::1]', 'turn:turn.example.com:3478?transport=udp', 'turns:turn.example.com'],
+      secretRef: { name: 'relay' },
+      ttlSeconds: 60,
+    },
+  }),
+  project('a TURN key of Cloudflare', {
+    turn: { type: 'cloudflare', keyId: 'a1', secretRef: { name: 'relay', key: 'turn.token' } },
+  }),
+  project('a relay for all', {
+    turn: { type: 'static', urls: ['turn:192.0.2.1'], username: 'u', secretRef: { name: 'relay' } },
+  }),
+  project('relays that are switched off', {
+    turn: { type: 'none', urls: ['turn:192.0.2.1'], keyId: 'a', secretRef: { name: 'relay' } },
+  }),
   project('an origin in another script', {
     access: { allowedOrigins: ['https://bücher.example', 'app://x'] },
   }),
@@ -120,6 +137,65 @@ export const BAD_RESOURCES: readonly BadResource[] = [
     }),
     '/spec/session/defaults/instructions',
   ),
+  bad(project('a relay that is none', { turn: { type: 'acme' } }), '/spec/turn/type'),
+  ...[
+    'http://turn.example.com',
+    'turn://turn.example.com',
+    'turn:user@turn.example.com',
+    'turn:turn.example.com?transport=sctp',
+    'stun:turn.example.com?transport=udp',
+    'turn:turn.example.com\n',
+    'turn:',
+  ].map((url) =>
+    bad(
+      project(`the relay ${JSON.stringify(url)}`, {
+        turn: { type: 'coturn', urls: [url, 'turn:192.0.2.1'], secretRef: { name: 'relay' } },
+      }),
+      '/spec/turn/urls/0',
+    ),
+  ),
+  bad(
+    project('relays that only tell addresses', {
+      turn: { type: 'coturn', urls: ['stun:192.0.2.1'], secretRef: { name: 'relay' } },
+    }),
+    '/spec/turn/urls',
+    'must have a turn: or turns: URL',
+  ),
+  bad(
+    project('a coturn without a place', { turn: { type: 'coturn', secretRef: { name: 'relay' } } }),
+    '/spec/turn/urls',
+    'is needed with the type coturn or static, and goes with no other',
+  ),
+  bad(
+    project('a coturn without a secret', { turn: { type: 'coturn', urls: ['turn:192.0.2.1'] } }),
+    '/spec/turn/secretRef',
+    'is needed with the type coturn or cloudflare or static, and goes with no other',
+  ),
+  bad(
+    project('a TURN key without an id', { turn: { type: 'cloudflare', secretRef: { name: 'relay' } } }),
+    '/spec/turn/keyId',
+    'is needed with the type cloudflare, and goes with no other',
+  ),
+  bad(
+    project('a TURN key that is a path', {
+      turn: { type: 'cloudflare', keyId: '../x', secretRef: { name: 'relay' } },
+    }),
+    '/spec/turn/keyId',
+  ),
+  bad(
+    project('a coturn with a user name', {
+      turn: { type: 'coturn', urls: ['turn:192.0.2.1'], username: 'u', secretRef: { name: 'relay' } },
+    }),
+    '/spec/turn/username',
+    'is needed with the type static, and goes with no other',
+  ),
+  bad(
+    project('a TURN secret where keys are', {
+      turn: { type: 'cloudflare', keyId: 'a', secretRef: { name: 'shop-key', key: 'apiKey' } },
+    }),
+    '/spec/turn/secretRef/key',
+  ),
+  bad(project('credentials for a moment', { turn: { ttlSeconds: 59 } }), '/spec/turn/ttlSeconds'),
   bad({ what: 'a Client without a project', kind: 'Client', spec: {} }, '/spec/projectRef'),
   bad(client('an unknown field', { role: 'admin' }), '/spec/role', UNKNOWN),
   bad(client('an id of other letters', { clientId: 'é' }), '/spec/clientId'),

@@ -42,6 +42,13 @@ export default {
       to: { path: '^src/vault/(directory|kubernetes)-vault\\.ts$' },
     },
     {
+      name: 'turn-secrets-in-turn',
+      comment: 'One room tells what relays share with this service.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [room('vault'), room('turn'), '\\.spec\\.ts$'] },
+      to: { path: '^src/vault/turn-secret\\.ts$' },
+    },
+    {
       name: 'provider-by-its-port',
       severity: 'error',
       from: { path: '^src/', pathNot: room('providers') },

@@ -1,6 +1,7 @@
 import type { SecretString } from '../common/secret-string.ts';
 import type { ManifestProblem } from '../manifests/manifest.ts';
 import type { KeyRef, ProjectKey } from './project-key.ts';
+import { isTurnEntry, TurnSecret } from './turn-secret.ts';
 
 /** Why `find` has no key for a reference. */
 export interface MissingKey {
@@ -9,7 +10,7 @@ export interface MissingKey {
   message: string;
 }
 
-/** Where provider keys live. Adapters keep what they watch in memory, so that reading is synchronous. */
+/** Where provider keys live, and the secrets of relays beside them. Adapters keep what they watch in memory, so that reading is synchronous. */
 export abstract class Vault {
   /** Begins to read and to watch; a change is seen within 1 s. */
   abstract start(): Promise<void>;
@@ -18,6 +19,11 @@ export abstract class Vault {
   abstract stop(): void;
   /** The key as last seen; undefined without one. */
   abstract find(ref: KeyRef): ProjectKey | undefined;
+  /** The secret of relays as last seen, kept and replaced as keys are; undefined without one, and for a key's entry. */
+  findTurnSecret(ref: KeyRef): TurnSecret | undefined {
+    const held = isTurnEntry(ref.key) ? this.find(ref) : undefined;
+    return held && new TurnSecret(held);
+  }
   /** Whether the store has something under a Secret's name, be it a key or not; rejects when it cannot be asked. */
   abstract holds(secretName: string): Promise<boolean>;
   /** Rejects with a 503 where it is known that no key could be stored now; before anything is done for one. */

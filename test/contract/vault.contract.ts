@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
 import { SecretString } from '../../src/common/secret-string.ts';
 import type { KeyRef } from '../../src/vault/project-key.ts';
 import type { Vault } from '../../src/vault/vault.ts';
@@ -105,6 +106,21 @@ export function vaultContract(name: string, makeAdapter: () => Promise<VaultUnde
       await until('the removal is seen', () => vault.find(ref) === undefined, SEEN_MS);
       await store.writeOutside(ref.name, { [ref.key]: first.reveal() });
       await until('the recreated key is seen', () => holds(ref, first), SEEN_MS);
+    });
+
+    it('shows what relays share where the entry says so, and never a key, and sees it change within 1 s', async () => {
+      const [ref, key] = [aRef('turnSecret'), aSecret()];
+      const [first, second] = [aSecret(), aSecret()];
+      const seen = (): string | undefined => vault.findTurnSecret(ref)?.reveal();
+      expect(seen()).toBeUndefined();
+      await store.writeOutside(ref.name, { turnSecret: first.reveal(), apiKey: key.reveal() });
+      await until('it is seen', () => seen() === first.reveal(), SEEN_MS);
+      expect(vault.findTurnSecret(ref)?.fingerprint).toBe(first.fingerprint());
+      expect(inspect(vault.findTurnSecret(ref))).toBe(`TurnSecret ${first.fingerprint()}`);
+      expect(holds({ ...ref, key: 'apiKey' }, key)).toBe(true);
+      expect(vault.findTurnSecret({ ...ref, key: 'apiKey' })).toBeUndefined();
+      await store.writeOutside(ref.name, { turnSecret: second.reveal() });
+      await until('the change is seen', () => seen() === second.reveal(), SEEN_MS);
     });
 
     it('forgets an entry that is gone while its Secret stays', async () => {

@@ -11,6 +11,7 @@ import { ProvidersModule } from './providers/providers.module.ts';
 import { SessionModule } from './session/session.module.ts';
 import { StatsModule } from './stats/stats.module.ts';
 import { TelemetryModule } from './telemetry/telemetry.module.ts';
+import { TurnModule } from './turn/turn.module.ts';
 import { VaultModule } from './vault/vault.module.ts';
 
 /** The whole service. */
@@ -31,6 +32,7 @@ export class AppModule {
         SessionModule,
         StatsModule,
         TelemetryModule,
+        TurnModule,
         VaultModule,
         ...(platform.backend.kubernetes === undefined ? [] : [OperatorModule]),
       ],

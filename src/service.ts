@@ -30,6 +30,7 @@ import { Metrics } from './telemetry/metrics.ts';
 import { OpsServer } from './telemetry/ops-server.ts';
 import { Readiness } from './telemetry/readiness.ts';
 import { forgetRemoved } from './telemetry/forget-removed.ts';
+import { CloudflareTurn } from './turn/cloudflare.ts';
 import { RequestRecorder } from './telemetry/record-request.ts';
 
 /** Every request that began before a stop gets its answer within this time. */
@@ -142,6 +143,7 @@ class Parts {
   readonly metrics: Metrics;
   readonly operator: Operator | undefined;
   readonly provider: RealtimeProvider;
+  readonly cloudflare: CloudflareTurn;
 
   constructor(app: NestFastifyApplication, backend: Backend) {
     const get = <T>(token: abstract new (...args: never[]) => T): T => app.get<T>(token, { strict: false });
@@ -157,6 +159,7 @@ class Parts {
     this.metrics = get(Metrics);
     this.operator = backend.kubernetes && get(Operator);
     this.provider = get(RealtimeProvider);
+    this.cloudflare = get(CloudflareTurn);
   }
 }
 
@@ -175,6 +178,7 @@ async function stopParts(
   backend.vault.stop();
   backend.manifests.stop();
   await parts.provider.close();
+  await parts.cloudflare.close();
   await database.close();
   await backend.kubernetes?.cluster.close();
   await parts.ops.close();

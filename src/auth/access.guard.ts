@@ -3,6 +3,7 @@ import type { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import type { RejectionSampler } from '../audit/rejection-sampler.ts';
 import { AppError } from '../common/app-error.ts';
+import { sessionOfLeaseToken } from '../common/ids.ts';
 import { countHeader, headerOf } from '../http/request-context.ts';
 import { ACCESS_METADATA, type AccessRule } from './access.ts';
 import type { AdminKeys } from './admin-keys.ts';
@@ -31,7 +32,20 @@ export class AccessGuard implements CanActivate {
     const rule = this.#reflector.get<AccessRule | undefined>(ACCESS_METADATA, context.getHandler());
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (rule?.kind === 'caller') return this.#admitCaller(request, context);
+    if (rule?.kind === 'callerOrLease') {
+      return this.#admitLease(request) || this.#admitCaller(request, context);
+    }
     request.credentials = this.#judge(rule, request);
+    return true;
+  }
+
+  /** By its form alone: whose it is, is for the route to ask. A key header is refused whatever else is there. */
+  #admitLease(request: FastifyRequest): boolean {
+    const leaseToken = bearerToken(request.headers.authorization);
+    if (leaseToken === undefined || sessionOfLeaseToken(leaseToken) === undefined) return false;
+    if (request.headers['x-openai-api-key'] !== undefined) return false;
+    if (countHeader(request, 'authorization') > 1) return false;
+    request.credentials = { kind: 'lease', leaseToken };
     return true;
   }
 

@@ -1,10 +1,10 @@
 import { SetMetadata } from '@nestjs/common';
 
 /**
- * Who may call a route. `caller`: a client's JWT, or nobody yet known who will name a project. `lease`: the holder
- * of a session's lease token, or an admin. `admin`: an admin key.
+ * Who may call a route. `caller`: a client's JWT, or nobody yet known who will name a project. `callerOrLease`: the
+ * same, or the holder of a session's lease token. `lease`: that, or an admin. `admin`: an admin key.
  */
-export type AccessKind = 'caller' | 'lease' | 'admin';
+export type AccessKind = 'caller' | 'callerOrLease' | 'lease' | 'admin';
 
 export type AccessRule = { kind: AccessKind } | { kind: 'public'; reason: string };
 

@@ -52,10 +52,18 @@ export const newChainId = (epochMs: number): string => sortableId('chn_', epochM
 
 export const SESSION_ID_PATTERN = /^ses_[0-9a-hjkmnp-tv-z]{26}$/;
 
-/** 256 random bits, URL-safe. */
-export function newLeaseToken(): string {
+const LEASE_TOKEN_PATTERN = /^lt_([0-9a-hjkmnp-tv-z]{26})[\w-]{43}$/;
+
+/** 256 random bits, URL-safe, behind the session's id, by which it is found without an index of tokens. */
+export function newLeaseToken(sessionId: string): string {
   const start = takeRandom(LEASE_TOKEN_BYTES);
-  return `lt_${pool.toString('base64url', start, start + LEASE_TOKEN_BYTES)}`;
+  return `lt_${sessionId.slice('ses_'.length)}${pool.toString('base64url', start, start + LEASE_TOKEN_BYTES)}`;
+}
+
+/** Whose lease token a text would be; undefined for what is none. */
+export function sessionOfLeaseToken(text: string): string | undefined {
+  const digits = LEASE_TOKEN_PATTERN.exec(text)?.[1];
+  return digits === undefined ? undefined : `ses_${digits}`;
 }
 
 export function sha256Hex(text: string): string {

@@ -44,6 +44,35 @@ describe('the settings', () => {
     });
   });
 
+  it('let Cloudflare’s tokens go to Cloudflare alone, or to loopback outside production', () => {
+    const asked = (url: string, environment: Environment = {}): string[] =>
+      problemsOf({ ...environment, VESTIBULE_TURN_CLOUDFLARE_URL: url });
+    const own = 'https://rtc.live.cloudflare.com';
+    for (const url of [own, 'http://127.0.0.1:8080', 'http://[::1]:1', 'https://localhost']) {
+      expect([url, asked(url)]).toEqual([url, []]);
+    }
+    expect(asked(own, production())).toEqual([]);
+    expect(asked('http://127.0.0.1:8080', production())).toEqual([
+      'VESTIBULE_TURN_CLOUDFLARE_URL can be loopback only outside production',
+    ]);
+    for (const url of [
+      'https://evil.example.net',
+      'http://rtc.live.cloudflare.com',
+      'https://rtc.live.cloudflare.com.evil.example.net',
+      'https://rtc.live.cloudflare.com/v2',
+      'http://127.0.0.1@evil.example.net',
+      'http://127.0.0.1:80/path',
+      'http://127.0.0.10',
+    ]) {
+      expect([url, asked(url)]).toEqual([
+        url,
+        [
+          'VESTIBULE_TURN_CLOUDFLARE_URL must be https://rtc.live.cloudflare.com, or an origin on loopback outside production',
+        ],
+      ]);
+    }
+  });
+
   it('take an empty variable for an unset one', () => {
     expect(loadSettings({ PORT: '', DATABASE_URL: '', VESTIBULE_HOSTS: '' }, 'serve')).toMatchObject({
       port: 3000,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { declarations, type DeclaredSettings } from './settings.ts';
+import { declarations, type DeclaredSettings, isCloudflareTurnUrl } from './settings.ts';
 import { type Setting, SettingProblem } from './setting.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -59,7 +59,7 @@ export function loadSettings(environment: Environment, command: 'serve' | 'other
 }
 
 function contradictions(values: Partial<DeclaredSettings>): string[] {
-  const { tokenReview, vault, auditFile, auditFileRequired } = values;
+  const { tokenReview, vault, auditFile, auditFileRequired, nodeEnv, turnCloudflareUrl } = values;
   const problems: string[] = [];
   if (tokenReview === 'on' && vault === 'directory') {
     problems.push(
@@ -68,6 +68,13 @@ function contradictions(values: Partial<DeclaredSettings>): string[] {
   }
   if (auditFileRequired === 'on' && auditFile === undefined) {
     problems.push('VESTIBULE_AUDIT_FILE_REQUIRED is on without VESTIBULE_AUDIT_FILE: name the file');
+  }
+  if (
+    nodeEnv === 'production' &&
+    turnCloudflareUrl !== undefined &&
+    !isCloudflareTurnUrl(turnCloudflareUrl)
+  ) {
+    problems.push('VESTIBULE_TURN_CLOUDFLARE_URL can be loopback only outside production');
   }
   return problems;
 }

@@ -78,6 +78,22 @@ function dnsLabel(text: string): string {
   return text;
 }
 
+/** Where Cloudflare's TURN API is: the one place that its tokens are sent to. */
+const CLOUDFLARE_TURN_URL = 'https://rtc.live.cloudflare.com';
+const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
+
+function cloudflareTurnUrl(text: string): string {
+  if (text !== CLOUDFLARE_TURN_URL && !LOOPBACK.test(text)) {
+    throw new SettingProblem(`must be ${CLOUDFLARE_TURN_URL}, or an origin on loopback outside production`);
+  }
+  return text;
+}
+
+/** Whether it is Cloudflare's own. */
+export function isCloudflareTurnUrl(url: string): boolean {
+  return url === CLOUDFLARE_TURN_URL;
+}
+
 export type AddressRange = ReturnType<typeof ipaddr.parseCIDR>;
 
 function addressRange(text: string): AddressRange {
@@ -212,6 +228,12 @@ export const declarations = {
     doc: 'The only provider base URLs that a Project may name, comma separated. A project that a deposit creates gets the first.',
     defaultDoc: '`https://api.openai.com/v1` (and loopback, outside production)',
     parse: (text) => list(url('https:', 'http:'))(text).map(withoutTrailingSlash),
+  }),
+  turnCloudflareUrl: required({
+    env: 'VESTIBULE_TURN_CLOUDFLARE_URL',
+    doc: 'Where projects whose `turn.type` is `cloudflare` get credentials; for tests, an origin on loopback, outside production.',
+    default: CLOUDFLARE_TURN_URL,
+    parse: cloudflareTurnUrl,
   }),
   adminKeys: optional({
     env: 'VESTIBULE_ADMIN_KEY',

@@ -199,6 +199,8 @@ function securityOf({ kind }: AccessRule, credentialsInBody: boolean): Record<st
     case 'caller':
       // An empty requirement: a bare project_id is enough.
       return [{ clientToken: [] }, {}];
+    case 'callerOrLease':
+      return [{ clientToken: [] }, { leaseToken: [] }, {}];
     case 'lease':
       return [{ leaseToken: [] }, { adminKey: [] }, ...(credentialsInBody ? [{}] : [])];
     case 'admin':

@@ -41,6 +41,7 @@ const WITH_A_BODY: readonly ErrorCode[] = ['payload_too_large', 'unsupported_med
 const BY_ACCESS: Record<AccessRule['kind'], readonly ErrorCode[]> = {
   public: [],
   caller: ['unauthorized', 'forbidden', 'suspended', 'key_unavailable', 'unavailable'],
+  callerOrLease: ['unauthorized', 'forbidden', 'suspended', 'key_unavailable', 'unavailable'],
   lease: ['unauthorized', 'not_found', 'unavailable'],
   admin: ['unauthorized'],
 };

@@ -1,14 +1,15 @@
 import { auditEntry } from '../audit/audit-entry.ts';
 import type { AuditDetails, AuditOrigin } from '../audit/audit-event.ts';
 import { notFound } from '../common/app-error.ts';
-import { SESSION_ID_PATTERN, sha256Hex } from '../common/ids.ts';
+import { SESSION_ID_PATTERN, sessionOfLeaseToken, sha256Hex } from '../common/ids.ts';
 import { Gate } from './gate.ts';
-import type { SessionQueries, SessionRow } from './session-queries.ts';
+import type { SessionQueries, SessionRow, SessionState } from './session-queries.ts';
 import type { SessionStore } from './session-store.ts';
 
 /** Fewer than the connections to the database: those who open sessions always find one. */
 const MAX_AT_ONCE = 4;
 const MAX_WAITING = 500;
+const HOLDING: ReadonlySet<SessionState> = new Set(['opening', 'active']);
 
 /** Who speaks of a session: its lease token, or an admin. */
 export type LeaseHolder =
@@ -31,6 +32,14 @@ export class LeaseService {
     const row = await this.#ask(id, () => this.#queries.read(id, tokenHash(holder)));
     if (row === undefined) throw notFound('There is no such session.');
     return row;
+  }
+
+  /** The live session of a lease token; undefined for any other token. */
+  async liveSession(leaseToken: string): Promise<SessionRow | undefined> {
+    const id = sessionOfLeaseToken(leaseToken);
+    if (id === undefined) return undefined;
+    const row = await this.#ask(id, () => this.#queries.read(id, hashOf(leaseToken)));
+    return row !== undefined && HOLDING.has(row.state) ? row : undefined;
   }
 
   /** Renews the lease; `renewed` is false for a session that holds none any more. */
@@ -81,5 +90,9 @@ export class LeaseService {
 
 /** Undefined for an admin, who needs no token. */
 function tokenHash(holder: LeaseHolder): Buffer | undefined {
-  return holder.by === 'admin' ? undefined : Buffer.from(sha256Hex(holder.leaseToken), 'hex');
+  return holder.by === 'admin' ? undefined : hashOf(holder.leaseToken);
+}
+
+function hashOf(leaseToken: string): Buffer {
+  return Buffer.from(sha256Hex(leaseToken), 'hex');
 }

@@ -1,6 +1,6 @@
 import type { Caller } from '../auth/caller.ts';
 import type { Grant } from '../providers/realtime-provider.ts';
-import { STUN_ONLY } from './turn.ts';
+import type { IceServer } from '../turn/ice-servers.ts';
 
 export interface AnswerInput {
   caller: Caller;
@@ -12,6 +12,7 @@ export interface AnswerInput {
   /** Unix seconds. */
   leaseExpiresAt: number;
   activeSessions: number;
+  iceServers: readonly IceServer[];
 }
 
 /** The 200 answer of both session routes; the credential stands in it as both generations of clients look for it. */
@@ -31,7 +32,7 @@ export function sessionAnswer(input: AnswerInput): Record<string, unknown> {
     connect: grant.connect,
     lease_token: input.leaseToken,
     lease_expires_at: input.leaseExpiresAt,
-    turn_credentials: STUN_ONLY,
+    turn_credentials: { iceServers: input.iceServers },
     metadata: {
       project_id: projectId,
       provider: spec.provider.type,

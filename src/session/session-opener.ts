@@ -11,6 +11,8 @@ import type { ProjectRegistry } from '../projects/project-registry.ts';
 import { keyOfClient } from '../projects/snapshot.ts';
 import type { Grant, RealtimeProvider } from '../providers/realtime-provider.ts';
 import { traced } from '../telemetry/tracing.ts';
+import { type IceServer, STUN_ONLY } from '../turn/ice-servers.ts';
+import type { TurnCredentials } from '../turn/turn-credentials.ts';
 import { Idempotency } from './idempotency.ts';
 import { grantedVoice, type OpenRequest } from './open-request.ts';
 import { refusalOf } from './refusal.ts';
@@ -49,26 +51,32 @@ interface Opening {
   minted: boolean;
 }
 
+/** Who is asked for what a session's answer has. */
+export interface Upstream {
+  provider: RealtimeProvider;
+  turn: TurnCredentials;
+}
+
 /** What freeing a slot takes. */
 type Freeable = Pick<Opening, 'options' | 'sessionId' | 'minted'>;
 
 /** The walk of one session: reserve → mint → activate → answer; any failure after the first frees the slot. */
 export class SessionOpener {
   readonly #store: SessionStore;
-  readonly #provider: RealtimeProvider;
+  readonly #upstream: Upstream;
   readonly #registry: ProjectRegistry;
   readonly #installation: Installation;
   readonly #clock: Clock;
 
   constructor(
     store: SessionStore,
-    provider: RealtimeProvider,
+    upstream: Upstream,
     registry: ProjectRegistry,
     installation: Installation,
     clock: Clock,
   ) {
     this.#store = store;
-    this.#provider = provider;
+    this.#upstream = upstream;
     this.#registry = registry;
     this.#installation = installation;
     this.#clock = clock;
@@ -80,7 +88,8 @@ export class SessionOpener {
       idempotencyKey === undefined
         ? undefined
         : new Idempotency(idempotencyScope(options), idempotencyKey, body);
-    const made = { sessionId: newSessionId(this.#clock.now()), leaseToken: newLeaseToken(), idempotency };
+    const sessionId = newSessionId(this.#clock.now());
+    const made = { sessionId, leaseToken: newLeaseToken(sessionId), idempotency };
     const reservation = reservationOf({ caller, request, origin, ...made }, this.#installation);
     const reserved = await this.#reserve(reservation, { options, ...made, minted: false });
     if (reserved.limit !== undefined) options.onCounted(reserved.limit);
@@ -90,8 +99,11 @@ export class SessionOpener {
     if (reserved.verdict !== 'reserved') throw refusalOf(reserved);
     const opening = { options, ...made, reserved, reservedHere: this.#clock.monotonic(), minted: false };
     try {
+      // Beside the mint: a relay's provider that is slow holds a session no longer than its own deadline.
+      const relays = this.#relays(opening);
       const grant = await this.#mint(opening);
-      const answer = await traced('activate', () => this.#activate(opening, grant));
+      const iceServers = relays === undefined ? STUN_ONLY : await relays;
+      const answer = await traced('activate', () => this.#activate(opening, grant, iceServers));
       // Nobody reads the answer of a client that hangs up before it is out.
       gone.addEventListener('abort', () => void this.#free(opening, gone.reason), { once: true });
       return { answer, replayed: false };
@@ -115,12 +127,19 @@ export class SessionOpener {
     const { caller, request, gone } = opening.options;
     gone.throwIfAborted();
     const { baseUrl } = caller.project.spec.provider;
-    const grant = await this.#provider.mint(caller.key, { ...request, baseUrl }, gone);
+    const grant = await this.#upstream.provider.mint(caller.key, { ...request, baseUrl }, gone);
     opening.minted = true;
     return grant;
   }
 
-  async #activate(opening: Opening, grant: Grant): Promise<unknown> {
+  /** Undefined for a project without relays. Never rejects. */
+  #relays({ options, sessionId }: Opening): Promise<readonly IceServer[]> | undefined {
+    const { project } = options.caller;
+    if (project.turn === undefined) return undefined;
+    return this.#upstream.turn.relays(project, sessionId).then(({ iceServers }) => iceServers);
+  }
+
+  async #activate(opening: Opening, grant: Grant, iceServers: readonly IceServer[]): Promise<unknown> {
     const { options, sessionId, leaseToken, idempotency, reserved } = opening;
     const { caller, request, origin, gone } = options;
     gone.throwIfAborted();
@@ -138,6 +157,7 @@ export class SessionOpener {
       leaseToken,
       leaseExpiresAt,
       activeSessions,
+      iceServers,
     });
     const activated = await this.#store.activate({
       session_id: sessionId,

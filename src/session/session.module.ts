@@ -7,6 +7,7 @@ import { Clock } from '../common/clock.ts';
 import { provide } from '../common/provide.ts';
 import { Database } from '../database/database.ts';
 import { Installation } from '../database/installation.ts';
+import { ProjectPseudonyms } from '../projects/project-pseudonyms.ts';
 import { ProjectRegistry } from '../projects/project-registry.ts';
 import { ProjectsModule } from '../projects/projects.module.ts';
 import { ProvidersModule } from '../providers/providers.module.ts';
@@ -14,10 +15,13 @@ import { RealtimeProvider } from '../providers/realtime-provider.ts';
 import { Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { MetricsModule } from '../telemetry/metrics.module.ts';
+import { TurnCredentials } from '../turn/turn-credentials.ts';
+import { TurnModule } from '../turn/turn.module.ts';
 import { Vault } from '../vault/vault.ts';
 import { ActiveSessions } from './active-sessions.ts';
 import { Admission } from './admission.ts';
 import { AdminSessionsController } from './admin-sessions.controller.ts';
+import { LeaseHolders } from './lease-holders.ts';
 import { LeaseService } from './lease.service.ts';
 import { SessionController } from './session.controller.ts';
 import { SessionEndpoint } from './session-endpoint.ts';
@@ -29,7 +33,7 @@ import { Sweeper } from './sweeper.ts';
 import { TurnController } from './turn.controller.ts';
 
 @Module({
-  imports: [AuditModule, MetricsModule, ProjectsModule, ProvidersModule],
+  imports: [AuditModule, MetricsModule, ProjectsModule, ProvidersModule, TurnModule],
   controllers: [SessionController, AdminSessionsController, TurnController],
   providers: [
     provide(Admission, [Clock], (clock) => new Admission(clock)),
@@ -53,10 +57,15 @@ import { TurnController } from './turn.controller.ts';
       (queries, store) => new LeaseService(queries, store),
     ),
     provide(
+      LeaseHolders,
+      [LeaseService, ProjectPseudonyms, RejectionSampler],
+      (leases, pseudonyms, rejections) => new LeaseHolders(leases, pseudonyms, rejections),
+    ),
+    provide(
       SessionOpener,
-      [SessionStore, RealtimeProvider, ProjectRegistry, Installation, Clock],
-      (store, provider, registry, installation, clock) =>
-        new SessionOpener(store, provider, registry, installation, clock),
+      [SessionStore, RealtimeProvider, TurnCredentials, ProjectRegistry, Installation, Clock],
+      (store, provider, turn, registry, installation, clock) =>
+        new SessionOpener(store, { provider, turn }, registry, installation, clock),
     ),
     provide(
       SessionEndpoint,

@@ -15,6 +15,7 @@ const REDACTED = [
   'lease_token',
   'value',
   'password',
+  'credential',
 ];
 
 export function createLog(level: string): Log {

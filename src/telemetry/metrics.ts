@@ -108,6 +108,12 @@ export class Metrics {
     labelNames: ['scope'],
     registers: [this.registry],
   });
+  readonly #turn = new Counter({
+    name: 'turn_requests_total',
+    help: 'Requests for the relays of a project that has any, by how they ended',
+    labelNames: ['project', 'outcome'],
+    registers: [this.registry],
+  });
   readonly #audited = new Counter({
     name: 'audit_events_total',
     help: 'Audit rows committed, by event',
@@ -134,6 +140,11 @@ export class Metrics {
 
   limited(scope: string): void {
     this.#limited.inc({ scope });
+  }
+
+  /** Without a project: of one that was removed meanwhile. */
+  turnAnswered(project: string | undefined, outcome: 'relays' | 'secret_missing' | 'provider_failed'): void {
+    this.#turn.inc({ project: project ?? '', outcome });
   }
 
   /** Within the span of the step that asked. */
@@ -165,10 +176,11 @@ export class Metrics {
 
   /** Drops every series of a project that is configured no more. */
   async forget(project: string): Promise<void> {
-    for (const metric of [this.#vaultHits, this.#sessions]) {
+    const counters: Counter[] = [this.#vaultHits, this.#sessions, this.#turn];
+    for (const metric of counters) {
       const { values } = await metric.get();
       for (const { labels } of values)
-        if (labels.project === project) metric.remove(labels as Record<string, string>);
+        if (labels['project'] === project) metric.remove(labels as Record<string, string>);
     }
     for (const gauge of [this.#active, this.#cap, this.#keyAge]) gauge.remove({ project });
   }

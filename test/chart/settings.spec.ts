@@ -7,8 +7,8 @@ import { changed, type Manifest, only, podsOf, render, valuesOf } from './suppor
 const base = valuesOf('default');
 const full = valuesOf('full');
 const settings = Object.values<Setting<unknown>>(declarations);
-/** Of a vault that a cluster does not have. */
-const NOT_OF_A_CLUSTER = ['VESTIBULE_DIR'];
+/** Of a vault that a cluster does not have, and of tests: in production it can only be what it is. */
+const NOT_OF_A_CLUSTER = ['VESTIBULE_DIR', 'VESTIBULE_TURN_CLOUDFLARE_URL'];
 
 interface Variable {
   name: string;

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { aKey } from '../support/manifests.ts';
+import { type CloudflareStandIn, startCloudflare } from '../support/cloudflare-turn.ts';
+import { aKey, aProject, aSecret, aSecretOfRelays, aTurnSecret } from '../support/manifests.ts';
 import { runProgram } from '../support/service-process.ts';
 import { type Answer, ask, PROJECT, type RequestOptions, startStack, type Stack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
@@ -17,10 +18,12 @@ function formsOf(key: string): string[] {
   return [key, encodeURIComponent(key), bytes.toString('hex'), ...shifted];
 }
 
-describe('a provider key', () => {
+describe('a provider key, or a secret of relays', () => {
   let stack: Stack;
+  let cloudflare: CloudflareStandIn;
   const seen: string[] = [];
   const keys = [aKey(), aKey(), aKey()] as const;
+  const relays = { coturn: aTurnSecret(), malformed: aTurnSecret() };
 
   const note = async (answer: Promise<Answer>): Promise<Answer> => {
     const { headers, text, ...rest } = await answer;
@@ -32,10 +35,29 @@ describe('a provider key', () => {
     note(stack.request('/session', { body }));
 
   beforeAll(async () => {
-    stack = await startStack({ environment: { LOG_LEVEL: 'trace' } });
+    cloudflare = await startCloudflare();
+    stack = await startStack({
+      environment: { LOG_LEVEL: 'trace', VESTIBULE_TURN_CLOUDFLARE_URL: cloudflare.url },
+      manifests: (baseUrl) => [
+        aProject(baseUrl, 'proj_coturn', {
+          turn: { type: 'coturn', urls: ['turn:192.0.2.1'], secretRef: { name: 'coturn' } },
+        }),
+        aSecret('proj_coturn', aKey()),
+        aSecretOfRelays('coturn', relays.coturn),
+        aSecretOfRelays('malformed', `${relays.malformed} and more`),
+        ...['proj_cloud', 'proj_echo', 'proj_cloud_away'].flatMap((id) => [
+          aProject(baseUrl, id, {
+            turn: { type: 'cloudflare', keyId: cloudflare.keyId, secretRef: { name: 'cloud' } },
+          }),
+          aSecret(id, aKey()),
+        ]),
+        aSecretOfRelays('cloud', cloudflare.token),
+      ],
+    });
   });
   afterAll(async () => {
     await stack.stop();
+    await cloudflare.close();
   });
 
   it('is nowhere but in the vault and at the provider, whatever happens', async () => {
@@ -72,6 +94,25 @@ describe('a provider key', () => {
       expect((await open()).status).not.toBe(200);
     }
     stack.simulator.clearFaults();
+
+    for (const project_id of ['proj_coturn', 'proj_cloud']) {
+      const opened = await stack.request('/session', { body: { project_id } });
+      seen.push(opened.text);
+      expect(opened.json.turn_credentials.iceServers).toHaveLength(2);
+      await note(
+        stack.request('/turn-credentials', {
+          headers: { authorization: `Bearer ${opened.json.lease_token}` },
+        }),
+      );
+    }
+    cloudflare.answer = (response) => {
+      const urls = ['turn:192.0.2.1'];
+      response.writeHead(201);
+      response.end(JSON.stringify({ iceServers: [{ urls, username: 'u', credential: cloudflare.token }] }));
+    };
+    await open({ project_id: 'proj_echo' });
+    await cloudflare.close();
+    await open({ project_id: 'proj_cloud_away' });
 
     const broken = `kind: Secret\nmetadata: {name: broken}\nstringData: {apiKey: "${inBrokenFile}}\n  - [`;
     writeFileSync(join(stack.directory, 'broken.yaml'), broken);
@@ -116,8 +157,11 @@ describe('a provider key', () => {
     seen.push(...stack.services.flatMap(({ output }) => output));
 
     const all = seen.join('\n');
-    for (const form of keys.flatMap(formsOf)) expect(all).not.toContain(form);
+    const secrets = [...keys, ...Object.values(relays), cloudflare.token];
+    for (const form of secrets.flatMap(formsOf)) expect(all).not.toContain(form);
     // the search itself works: what may be written down is found
     expect(all).toContain('vault_key_rotated');
+    expect(all).toContain('Cloudflare answered with the token itself');
+    expect(all).toContain('Cloudflare could not be asked');
   });
 });

@@ -6,7 +6,16 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { AUDIT_EVENTS } from '../../src/audit/audit-event.ts';
 import { type Fault, fingerprintOf } from '../simulator/simulator.ts';
-import { aClient, aKey, aProject, aSecret, removeManifests, writeManifests } from '../support/manifests.ts';
+import {
+  aClient,
+  aKey,
+  aProject,
+  aSecret,
+  aSecretOfRelays,
+  aTurnSecret,
+  removeManifests,
+  writeManifests,
+} from '../support/manifests.ts';
 import {
   created,
   type Effects,
@@ -56,12 +65,19 @@ const OURS = [
   'vault_sync_lag_seconds',
   'audit_events_total',
   'rate_limited_total',
+  'turn_requests_total',
 ];
 const SECOND = 'proj_second';
 const FAULTY = 'proj_faulty';
 const KEYLESS = 'proj_keyless';
 const FRESH = 'proj_fresh';
+const RELAYED = 'proj_relayed';
+const UNRELAYED = 'proj_unrelayed';
 const LEAVING = 'proj_leaving';
+
+function relaysOf(name: string): unknown {
+  return { type: 'coturn', urls: ['turn:turn.example.com'], secretRef: { name } };
+}
 
 const PROJECTS: Record<string, Record<string, unknown>> = {
   [SECOND]: { session: { maxConcurrent: 1000 } },
@@ -73,6 +89,8 @@ const PROJECTS: Record<string, Record<string, unknown>> = {
   proj_full: { session: { maxConcurrent: 1 } },
   proj_suspended: { suspended: true },
   proj_disabled: { access: { projectId: 'Disabled' } },
+  [RELAYED]: { turn: relaysOf('relay') },
+  [UNRELAYED]: { turn: relaysOf('no-relay') },
 };
 
 const DEFAULT_CAP = 5;
@@ -250,6 +268,22 @@ async function endSessions(): Promise<void> {
   await step(stack.request('/turn-credentials?project_id=proj_idle'), 200, NOTHING);
 }
 
+/** A session of its own project, and what its holder and anybody are told of relays. */
+async function giveRelays(): Promise<void> {
+  for (const [project, outcome] of [
+    [RELAYED, 'relays'],
+    [UNRELAYED, 'secret_missing'],
+  ] as const) {
+    const turn: [string, string] = [project, outcome];
+    const { json } = await step(openFor(OWN, project), 200, { ...created(project, 'vault'), turn });
+    const headers = bearer(json.lease_token as string);
+    await step(stack.request('/turn-credentials', { headers }), 200, { turn });
+    await step(stack.request(`/turn-credentials?project_id=${project}`), 200, NOTHING);
+  }
+  const headers = bearer(`lt_${'0'.repeat(26 + 43)}`);
+  await step(stack.request('/turn-credentials', { headers }), 401, { rejected: 'auth_rejected' });
+}
+
 /** The sweeper ends what has lapsed; so does a reservation that comes first, as right after a sweep. */
 async function letLapse(): Promise<void> {
   const expired = async (id: string): Promise<boolean> =>
@@ -354,6 +388,7 @@ beforeAll(async () => {
         aSecret(id, keys.get(id)!),
       ]),
       aProject(baseUrl, KEYLESS),
+      aSecretOfRelays('relay', aTurnSecret()),
       aClient('acme', PROJECT),
       aClient('zenith', SECOND),
       aClient('faulty', FAULTY),
@@ -372,6 +407,7 @@ beforeAll(async () => {
   await failAtProvider();
   await hangUp();
   await endSessions();
+  await giveRelays();
   await letLapse();
   await keepKeys();
   await configure();
@@ -637,7 +673,7 @@ describe('A project that is removed', () => {
   it('takes its series along, also when a request of it ends only then', async () => {
     const key = aKey();
     writeManifests(stack.directory, 'leaving.json', [
-      aProject(stack.simulator.url, LEAVING),
+      aProject(stack.simulator.url, LEAVING, { turn: relaysOf('no-relay') }),
       aSecret(LEAVING, key),
     ]);
     await until('it is served', async () => (await stack.admin('/projects')).text.includes(LEAVING));
@@ -648,7 +684,14 @@ describe('A project that is removed', () => {
     );
     const before = await scrape();
     expect(new Set(before.samples.filter(isOfIt).map(({ name }) => name))).toEqual(
-      new Set(['vault_hits_total', 'sessions_total', ACTIVE, CAP, 'vault_key_age_seconds']),
+      new Set([
+        'vault_hits_total',
+        'sessions_total',
+        ACTIVE,
+        CAP,
+        'vault_key_age_seconds',
+        'turn_requests_total',
+      ]),
     );
     const public_ = (await stack.request('/metrics?format=json')).json;
     stack.simulator.fault({ kind: 'latency', ms: 1_500, times: 1, key_fingerprint: fingerprintOf(key) });

@@ -1,7 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import Schema from 'typebox/schema';
 import { EventStream } from '../support/event-stream.ts';
-import { aClient, aKey, aProject, aSecret } from '../support/manifests.ts';
+import { aClient, aKey, aProject, aSecret, aSecretOfRelays, aTurnSecret } from '../support/manifests.ts';
 import { type Answer, PROJECT, type RequestOptions, startStack, type Stack } from '../support/stack.ts';
 
 type Json = Record<string, unknown>;
@@ -36,6 +36,7 @@ const CLIENT = 'acme';
 /** The longest that a client may have, and three times as long in a URL. */
 const LONG_ID = '%'.repeat(255);
 const ELSEWHERE = 'https://elsewhere.example';
+const RELAYED = 'proj_relayed';
 const SECRETS = '/v1/realtime/client_secrets';
 const POST = { method: 'POST' };
 
@@ -48,6 +49,12 @@ beforeAll(async () => {
     project: { session: { maxConcurrent: 1000 } },
     environment: { VESTIBULE_ADDRESS_LIMIT: '100000/60' },
     manifests: (baseUrl) => [
+      aProject(baseUrl, RELAYED, {
+        session: { maxConcurrent: 1000 },
+        turn: { type: 'coturn', urls: ['turn:turn.example.com'], secretRef: { name: 'relay' } },
+      }),
+      aSecret(RELAYED, aKey()),
+      aSecretOfRelays('relay', aTurnSecret()),
       aProject(baseUrl, 'proj_full', { session: { maxConcurrent: 1 } }),
       aSecret('proj_full', aKey()),
       aProject(baseUrl, 'proj_keyless', { access: { allowedOrigins: [ELSEWHERE] } }),
@@ -164,8 +171,8 @@ describe('real answers fit the document', () => {
     ...options,
     headers: { authorization: `Bearer ${await stack.token(CLIENT)}`, ...options.headers },
   });
-  const open = async (): Promise<Opened> =>
-    (await stack.request('/session', { body: { project_id: PROJECT } })).json as Opened;
+  const open = async (project = PROJECT): Promise<Opened> =>
+    (await stack.request('/session', { body: { project_id: project } })).json as Opened;
   const bearer = ({ lease_token: token }: Opened): RequestOptions => ({
     headers: { authorization: `Bearer ${token}` },
   });
@@ -176,6 +183,7 @@ describe('real answers fit the document', () => {
     const keyless = { authorization: `Bearer ${await stack.token('keyless')}` };
     const inTurn: (() => Promise<Answer>)[] = [
       () => stack.request(path, { body, headers: { origin: ELSEWHERE } }),
+      () => stack.request(path, { body: { project_id: RELAYED } }),
       () => stack.request(path, { body, headers: key }),
       () => stack.request(path, { body, headers: key }),
       () => stack.request(path, { body: { ...body, ...badField }, headers: key }),
@@ -243,6 +251,9 @@ describe('real answers fit the document', () => {
     readTurnCredentials: async () => [
       await stack.request(`/turn-credentials?project_id=${PROJECT}`),
       await stack.request('/turn-credentials', await asClient()),
+      await stack.request('/turn-credentials', bearer(await open())),
+      await stack.request('/turn-credentials', bearer({ ...(await open()), lease_token: 'lt_wrong' })),
+      await stack.request('/turn-credentials', bearer(await open(RELAYED))),
       await stack.request('/turn-credentials?project_id=proj_full', await asClient()),
       await stack.request('/turn-credentials?project_id=a&project_id=b', await asClient()),
       await stack.request('/turn-credentials'),

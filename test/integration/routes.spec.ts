@@ -112,6 +112,7 @@ describe('every route of the service', () => {
     const schemes = {
       public: [],
       caller: ['clientToken'],
+      callerOrLease: ['clientToken', 'leaseToken'],
       lease: ['leaseToken', 'adminKey'],
       admin: ['adminKey'],
     };

@@ -56,6 +56,16 @@ export function aSecret(projectId: string, key: string): Record<string, unknown>
   };
 }
 
+/** What relays share with the service, made at run time. */
+export function aTurnSecret(): string {
+  return randomBytes(24).toString('base64url');
+}
+
+/** The Secret of a `turn.secretRef` that names no entry. */
+export function aSecretOfRelays(name: string, secret: string): Record<string, unknown> {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData: { turnSecret: secret } };
+}
+
 /** Writes manifests as an editor that replaces files atomically does. */
 export function writeManifests(directory: string, file: string, manifests: Record<string, unknown>[]): void {
   mkdirSync(directory, { recursive: true, mode: 0o711 });

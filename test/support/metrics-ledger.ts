@@ -8,6 +8,8 @@ export interface Effects {
   /** A request to a route that opens sessions: its project, flow and outcome. */
   session?: [string, Flow, string];
   limited?: string;
+  /** A project whose relays were asked for, and how that ended. */
+  turn?: [string, string];
   /** Requests to the provider. */
   provider?: number;
   audit?: AuditEventName[];
@@ -56,9 +58,13 @@ export class Ledger {
   failures = 0;
 
   add(effects: Effects): void {
-    const { session, limited: scope, provider = 0, audit = [], live, rejected } = effects;
+    const { session, limited: scope, turn, provider = 0, audit = [], live, rejected } = effects;
     if (session !== undefined) this.#addRequest(...session);
     if (scope !== undefined) this.#count(seriesOf({ name: 'rate_limited_total', labels: { scope } }));
+    if (turn !== undefined) {
+      const [project, outcome] = turn;
+      this.#count(seriesOf({ name: 'turn_requests_total', labels: { project, outcome } }));
+    }
     this.#count('provider_request_duration_seconds_count', provider);
     for (const event of audit) this.#count(seriesOf({ name: 'audit_events_total', labels: { event } }));
     if (live !== undefined) this.live[live[0]] = (this.live[live[0]] ?? 0) + live[1];

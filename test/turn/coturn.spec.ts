@@ -1,0 +1,104 @@
+import { createHmac } from 'node:crypto';
+import { type Coturn, startCoturn } from '../support/coturn.ts';
+import { aClient, aSecretOfRelays, aTurnSecret, writeManifests } from '../support/manifests.ts';
+import { type Relay, talkThrough } from '../support/relayed-peers.ts';
+import { type Answer, PROJECT, startStack, type Stack } from '../support/stack.ts';
+import { allocate } from '../support/turn-allocation.ts';
+import { until } from '../support/until.ts';
+
+const JUMPING_CLOCK = new URL('../support/jumping-clock.ts', import.meta.url).href;
+const HOUR_MS = 3_600_000;
+/** A change of the vault takes effect within this time. */
+const SEEN_MS = 1_000;
+
+let coturn: Coturn;
+let stack: Stack;
+const [shared, next, foreign] = [aTurnSecret(), aTurnSecret(), aTurnSecret()];
+
+beforeAll(async () => {
+  coturn = await startCoturn([shared, next]);
+  stack = await startStack({
+    project: {
+      session: { maxConcurrent: 1000 },
+      turn: { type: 'coturn', urls: [coturn.url], secretRef: { name: 'relay' } },
+    },
+    manifests: () => [aClient('acme', PROJECT)],
+  });
+  await share(shared);
+});
+afterAll(async () => {
+  await coturn.stop();
+  await stack.stop();
+});
+
+const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
+const open = (): Promise<Answer> => stack.request('/session', { body: { project_id: PROJECT } });
+const relayOf = (iceServers: unknown): Relay => (iceServers as [unknown, Relay])[1];
+const relayOfSession = async (): Promise<Relay> => relayOf((await open()).json.turn_credentials.iceServers);
+const relayOfLease = async (token: string, base = stack.url): Promise<Relay> =>
+  relayOf((await stack.request('/turn-credentials', { headers: bearer(token), base })).json.iceServers);
+const allocatedTo = (relay: Relay): Promise<'allocated' | number> => allocate(coturn.port, relay);
+
+/** Lays the secret into the vault, and waits until a session is signed by it. */
+async function share(secret: string): Promise<Relay> {
+  writeManifests(stack.directory, 'relay.json', [aSecretOfRelays('relay', secret)]);
+  return until(
+    'the secret is in use',
+    async () => {
+      const relay = (await relayOfSession()) as Relay | undefined;
+      const signed = createHmac('sha1', secret)
+        .update(relay?.username ?? '')
+        .digest('base64');
+      return relay?.credential === signed && relay;
+    },
+    SEEN_MS,
+  );
+}
+
+it('understands all of the configuration that the page shows', () => {
+  const complaints = coturn.log.filter((line) => /bad configuration|config error/i.test(line));
+  expect(complaints).toEqual([]);
+});
+
+it('allocates a relay to a session, to its lease token and to a client', async () => {
+  const { json } = await open();
+  expect(await allocatedTo(relayOf(json.turn_credentials.iceServers))).toBe('allocated');
+  expect(await allocatedTo(await relayOfLease(json.lease_token as string))).toBe('allocated');
+  const headers = bearer(await stack.token('acme'));
+  const { json: told } = await stack.request('/turn-credentials', { headers });
+  expect(await allocatedTo(relayOf(told.iceServers))).toBe('allocated');
+});
+
+it('carries what two WebRTC peers say to each other that reach nothing but their relays', async () => {
+  const { candidates, heard } = await talkThrough([await relayOfSession(), await relayOfSession()], 'hello');
+  expect(heard).toBe('hello');
+  expect(candidates).toEqual([
+    expect.stringContaining(' typ relay '),
+    expect.stringContaining(' typ relay '),
+  ]);
+});
+
+it('refuses credentials that have expired', async () => {
+  const late = await stack.addService({
+    NODE_OPTIONS: `--import=${JUMPING_CLOCK}`,
+    CLOCK_AHEAD_MS: String(-HOUR_MS),
+  });
+  const { json } = await open();
+  const relay = await relayOfLease(json.lease_token as string, late.url);
+  expect(Number(relay.username.split(':')[0])).toBeLessThan(Date.now() / 1000 - 2_000);
+  expect(await allocatedTo(relay)).toBe(401);
+});
+
+it('refuses the credential of another user name, and another credential', async () => {
+  const relay = await relayOfSession();
+  const [expiry = '', user = ''] = relay.username.split(':');
+  expect(await allocatedTo({ ...relay, username: `${Number(expiry) + 1}:${user}` })).toBe(401);
+  expect(await allocatedTo({ ...relay, credential: foreign })).toBe(401);
+  expect(await allocatedTo(relay)).toBe('allocated');
+});
+
+it('takes each of two secrets, so that one can be rotated, and no other', async () => {
+  expect(await allocatedTo(await share(next))).toBe('allocated');
+  expect(await allocatedTo(await share(foreign))).toBe(401);
+  expect(await allocatedTo(await share(shared))).toBe('allocated');
+});

@@ -47,7 +47,8 @@ export class EventWriter {
       kind: 'Event',
       metadata: { name: `${name.slice(0, 200)}.${randomBytes(8).toString('hex')}`, namespace },
       involvedObject: { apiVersion: API_VERSIONS[kind], kind, name, namespace, uid, resourceVersion },
-      type: status === 'True' ? 'Normal' : 'Warning',
+      // A condition that holds for another reason than its own holds with a reservation.
+      type: status === 'True' && reason === type ? 'Normal' : 'Warning',
       reason,
       message: `${type} is ${status}: ${message}`.slice(0, MAX_MESSAGE),
       source: { component: COMPONENT },

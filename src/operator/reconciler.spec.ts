@@ -1,7 +1,7 @@
 import { ApiObjects } from '../../test/support/api-objects.ts';
 import { type ApiAnswer, refused } from '../../test/support/api-server.ts';
 import { FakeClock } from '../../test/support/fake-clock.ts';
-import { aKey } from '../../test/support/manifests.ts';
+import { aKey, aTurnSecret } from '../../test/support/manifests.ts';
 import {
   CLIENTS,
   EVENTS,
@@ -146,6 +146,41 @@ describe('the reconciler', () => {
       await reconciled(writer);
       expect(statusOf()?.conditions).toMatchObject([{ status: 'False' }, { status: 'False' }]);
       expect(events().slice(1)).toMatchObject([{ type: 'Warning', reason: 'KeyMissing' }]);
+    });
+
+    it('tells of relays that lack their secret by a warning, though it is ready, until the secret comes', async () => {
+      const secretRef = { name: 'relay', key: 'turnSecret' };
+      const turn = { type: 'coturn', urls: ['turn:192.0.2.1'], secretRef };
+      const writer = await settled();
+      objects.put(SHOP, projectContent('shop', { turn }));
+      await seen(writer);
+      writer.vault.answer = { reason: 'SecretNotLabelled', message: 'the Secret relay lacks its label' };
+      await reconciled(writer);
+      const message = 'it opens sessions, but without relays: the Secret relay lacks its label';
+      expect(statusOf()?.conditions).toMatchObject([
+        { type: 'Ready', status: 'True', reason: 'TurnSecretMissing', message },
+        { type: 'KeyLoaded', status: 'True' },
+      ]);
+      expect(events().slice(1)).toMatchObject([{ type: 'Warning', reason: 'TurnSecretMissing' }]);
+      expect(writer.vault.asked).toEqual(['relay/turnSecret']);
+      await seen(writer);
+      writer.vault.lay(secretRef, aTurnSecret());
+      expect(writer.reconciler.isDue('Project', 'shop')).toBe(true);
+      await reconciled(writer);
+      expect(events().slice(2)).toMatchObject([{ type: 'Normal', reason: 'Ready' }]);
+    });
+
+    it('tells that a provider key is no TURN secret', async () => {
+      const secretRef = { name: 'thing', key: 'turnKey' };
+      const turn = { type: 'static', urls: ['turn:192.0.2.1'], username: 'u', secretRef };
+      const writer = await settled();
+      writer.vault.lay(secretRef, aKey());
+      objects.put(SHOP, projectContent('shop', { turn, keySecretRef: secretRef }));
+      await seen(writer);
+      await reconciled(writer);
+      const message =
+        'it opens sessions, but without relays: the entry turnKey of the Secret thing is a provider key';
+      expect(statusOf()?.conditions?.[0]).toMatchObject({ reason: 'TurnSecretMissing', message });
     });
 
     it('tells of nothing where no condition changed', async () => {

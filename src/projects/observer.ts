@@ -2,7 +2,9 @@ import type { Settings } from '../config/load-settings.ts';
 import type { ManifestProblem } from '../manifests/manifest.ts';
 import type { KeyRejections } from '../vault/key-rejections.ts';
 import type { MissingKeys } from '../vault/missing-keys.ts';
+import type { KeyRef } from '../vault/project-key.ts';
 import type { Vault } from '../vault/vault.ts';
+import { KeyEntries } from './key-entries.ts';
 import { type ObservedClient, type ObservedProject, planProject } from './plan.ts';
 import type { ProjectRegistry } from './project-registry.ts';
 import type { Client, Project } from './resource.ts';
@@ -12,6 +14,7 @@ import { keyOfClient } from './snapshot.ts';
 export class Observer {
   readonly #registry: ProjectRegistry;
   readonly #vault: Vault;
+  readonly #keys: KeyEntries;
   readonly #rejections: KeyRejections;
   readonly #missing: MissingKeys;
   readonly #settings: Pick<Settings, 'jwtIssuers' | 'vault'>;
@@ -24,6 +27,7 @@ export class Observer {
   ) {
     this.#registry = registry;
     this.#vault = vault;
+    this.#keys = new KeyEntries(registry);
     this.#rejections = keys.rejections;
     this.#missing = keys.missing;
     this.#settings = settings;
@@ -34,28 +38,26 @@ export class Observer {
     return this.#rejections.refresh(freshMs);
   }
 
-  /** Whether a project has no key and nobody has looked for the reason lately. */
+  /** Whether a project has no key, or no TURN secret, and nobody has looked for the reason lately. */
   lacksExplanation(name: string): boolean {
     const project = this.#projectOf(name);
-    return (
-      project !== undefined &&
-      this.#vault.find(project.keyRef) === undefined &&
-      this.#missing.isStale(project.keyRef)
-    );
+    const refs = project === undefined ? [] : refsOf(project);
+    return refs.some((ref) => this.#vault.find(ref) === undefined && this.#missing.isStale(ref));
   }
 
-  /** Looks for why a project has no key, if it has none and that is due. */
+  /** Looks for why a project has no key, or no TURN secret, if it has none and that is due. */
   async explain(name: string): Promise<void> {
     const project = this.#projectOf(name);
-    if (project === undefined) return;
-    if (this.#vault.find(project.keyRef) === undefined) await this.#missing.explain(project.keyRef);
-    else this.#missing.forget(project.keyRef);
+    for (const ref of project === undefined ? [] : refsOf(project)) {
+      if (this.#vault.find(ref) === undefined) await this.#missing.explain(ref);
+      else this.#missing.forget(ref);
+    }
   }
 
   /** Forgets the reasons of projects that are gone. */
   forgetRemoved(): void {
     const { projectsById, duplicates } = this.#registry.snapshot;
-    this.#missing.retain([...projectsById.values(), ...duplicates].map(({ keyRef }) => keyRef));
+    this.#missing.retain([...projectsById.values(), ...duplicates].flatMap(refsOf));
   }
 
   onVerdict(listener: () => void): void {
@@ -80,6 +82,7 @@ export class Observer {
       keyProblem: project && this.#vault.problemOf(project.keyRef),
       missing: project && this.#missing.known(project.keyRef),
       rejected: key !== undefined && this.#rejections.isRejected(key.fingerprint),
+      turnProblem: project && this.#turnProblem(project),
     };
   }
 
@@ -96,6 +99,18 @@ export class Observer {
       project,
       projectObstacle: project && this.#obstacleOf(project),
     };
+  }
+
+  #turnProblem({ turn }: Project): string | undefined {
+    if (turn === undefined) return undefined;
+    const { secretRef } = turn;
+    if (this.#keys.has(secretRef)) {
+      return `the entry ${secretRef.key} of the Secret ${secretRef.name} is a provider key`;
+    }
+    if (this.#vault.findTurnSecret(secretRef) !== undefined) return undefined;
+    const malformed = this.#vault.problemOf(secretRef);
+    if (malformed !== undefined) return `${malformed.source} ${malformed.field} ${malformed.message}`;
+    return this.#missing.known(secretRef)?.message ?? 'the vault has no TURN secret for it';
   }
 
   /** The version that serves, or would if its id were its own. */
@@ -116,4 +131,9 @@ export class Observer {
     const [ready] = planProject(this.project(name));
     return ready.status === 'True' ? undefined : ready.reason;
   }
+}
+
+/** All entries of Secrets that a project needs. */
+function refsOf({ keyRef, turn }: Project): KeyRef[] {
+  return turn === undefined ? [keyRef] : [keyRef, turn.secretRef];
 }

@@ -50,6 +50,7 @@ function observedProject(change: Change<ObservedProject> = {}): ObservedProject 
     keyProblem: undefined,
     missing: undefined,
     rejected: false,
+    turnProblem: undefined,
     ...change,
   };
 }
@@ -163,6 +164,22 @@ describe('the plan of a project', () => {
     ]);
   });
 
+  it('is True all the same without a TURN secret, and says so', () => {
+    const [ready, keyLoaded] = planProject(observedProject({ turnProblem: 'there is no Secret relay' }));
+    expect(ready).toEqual({
+      type: 'Ready',
+      status: 'True',
+      reason: 'TurnSecretMissing',
+      message: 'it opens sessions, but without relays: there is no Secret relay',
+    });
+    expect(keyLoaded).toMatchObject({ status: 'True', reason: 'KeyLoaded' });
+  });
+
+  it.each(PROJECT_ROWS)('tells that %s rather than that there is no TURN secret', (_what, change, reason) => {
+    const [ready] = planProject(observedProject({ ...change, turnProblem: 'none' }));
+    expect([ready.status, ready.reason]).toEqual(['False', reason]);
+  });
+
   it.each([...PROJECT_ROWS, ...OTHER_PROJECT_ROWS])(
     'is not Ready when %s, and says so',
     (_what, change, reason, message) => {
@@ -269,7 +286,12 @@ describe('the plan of a client', () => {
 describe('the reasons', () => {
   it('are all shown here', () => {
     const rows = [...PROJECT_ROWS, ...OTHER_PROJECT_ROWS, ...CLIENT_ROWS, ...OTHER_CLIENT_ROWS];
-    const shown = new Set<Reason>(['Ready', 'KeyLoaded', ...rows.map(([, , reason]) => reason)]);
+    const shown = new Set<Reason>([
+      'Ready',
+      'KeyLoaded',
+      'TurnSecretMissing',
+      ...rows.map(([, , reason]) => reason),
+    ]);
     expect([...shown].sort()).toEqual([...REASONS].sort());
   });
 });

@@ -19,6 +19,7 @@ export const REASONS = [
   'KeyRejected',
   'SecretNotLabelled',
   'SecretNotUnsealed',
+  'TurnSecretMissing',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -51,6 +52,8 @@ export interface ObservedProject {
   missing: MissingKey | undefined;
   /** Whether the provider refused the key when it was last used. */
   rejected: boolean;
+  /** Why the vault has no secret for its relays; undefined where it has, or none is needed. */
+  turnProblem: string | undefined;
 }
 
 export interface ObservedClient {
@@ -74,8 +77,13 @@ interface Obstacle {
 type Check<Observed> = (observed: Observed) => Obstacle | undefined;
 
 export function planProject(observed: ObservedProject): [ready: Planned, keyLoaded: Planned] {
+  const { turnProblem } = observed;
+  const [reason, message] =
+    turnProblem === undefined
+      ? (['Ready', 'it opens sessions'] as const)
+      : (['TurnSecretMissing', `it opens sessions, but without relays: ${turnProblem}`] as const);
   return [
-    condition('Ready', firstOf(PROJECT_CHECKS, observed), 'Ready', 'it opens sessions'),
+    condition('Ready', firstOf(PROJECT_CHECKS, observed), reason, message),
     condition(
       'KeyLoaded',
       keyObstacle(observed),

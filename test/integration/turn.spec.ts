@@ -295,6 +295,9 @@ describe('a TURN secret', () => {
       expect((await late()).json).toEqual({ ...STUN_ONLY, _auth_method: 'jwt' });
     }
     expect(await counted('proj_late')).toEqual({ secret_missing: 4 });
+    const { json } = await stack.admin('/projects');
+    const shown = (json.projects as { project_id: string }[]).find((one) => one.project_id === 'proj_late');
+    expect(shown).toMatchObject({ ready: true, conditions: [{ reason: 'TurnSecretMissing' }, {}] });
     const signedBy = async (secret: string): Promise<boolean> => {
       const relay = relayOf(await late()) as Relay | undefined;
       return (

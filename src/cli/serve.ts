@@ -89,7 +89,7 @@ function closeOnSignals(starting: Promise<Serving>, close: () => Promise<void>):
   let service: Service | undefined;
   const end = (code?: number): void => {
     // An exit waits for the threads that read and write files.
-    if (service?.hangs() === true) endAtOnce();
+    if (service?.hangs() === true) endAtOnce(Number(code ?? process.exitCode ?? 0));
     process.exit(code);
   };
   onEndSignal(() => {

@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const START = fileURLToPath(new URL('../../../scripts/start.ts', import.meta.url));
+const START_TIMEOUT_MS = 60_000;
+
+/** What `npm start` starts, with a folder of its own. */
+export interface Demo extends AsyncDisposable {
+  url: string;
+}
+
+export async function startDemo(): Promise<Demo> {
+  const directory = mkdtempSync(join(tmpdir(), 'vestibule-demo-'));
+  const demo = spawn(process.execPath, [START], {
+    env: { PATH: process.env['PATH'], VESTIBULE_DIR: directory, PORT: '0', OPS_PORT: '0', LOG_LEVEL: 'warn' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(demo, 'exit');
+  const stop = async (): Promise<void> => {
+    demo.kill('SIGTERM');
+    await exited;
+    rmSync(directory, { recursive: true, force: true });
+  };
+  const timer = setTimeout(() => demo.kill('SIGKILL'), START_TIMEOUT_MS);
+  for await (const line of createInterface({ input: demo.stdout })) {
+    const [, url] = /^ +Vestibule +(http:\S+)/.exec(line) ?? [];
+    if (url === undefined) continue;
+    clearTimeout(timer);
+    // What it goes on to say has to be read by somebody.
+    demo.stdout.resume();
+    return { url, [Symbol.asyncDispose]: stop };
+  }
+  clearTimeout(timer);
+  await stop();
+  throw new Error('the demo does not start');
+}

@@ -1,0 +1,154 @@
+import { aKey, aProject, aSecret } from '../support/manifests.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+import { until } from '../support/until.ts';
+import { accessibilityProblems, overflow, PageBrowser, THEMES, WIDTHS } from './support/browser.ts';
+import { Playground, TALKING } from './support/playground.ts';
+
+/** What was held is given back at once. */
+const FREE_MS = 1_000;
+const SHORT = 'proj_short';
+const LEASE_S = 15;
+
+let stack: Stack;
+let browser: PageBrowser;
+
+beforeAll(async () => {
+  [stack, browser] = await Promise.all([
+    startStack({
+      manifests: (url) => [
+        aProject(url, SHORT, { session: { leaseSeconds: LEASE_S, secretTtlSeconds: 10 } }),
+        aSecret(SHORT, aKey()),
+      ],
+    }),
+    PageBrowser.launch(TALKING),
+  ]);
+});
+afterAll(async () => {
+  await browser.close();
+  await stack.stop();
+});
+
+const CASES = WIDTHS.flatMap((width) => THEMES.map((theme) => ({ width, theme })));
+
+describe.each(CASES)('a conversation at $width px, $theme', ({ width, theme }) => {
+  it('is started, connected, seen in its events, and ended', async () => {
+    const playground = await Playground.open(stack, browser, { width, theme });
+    const { page, problems } = playground;
+    try {
+      await playground.connect();
+      expect(await playground.slotsTaken()).toBe(1);
+      const status = page.getByRole('region', { name: 'Status' });
+      await status.getByText('1 of 5 taken').waitFor();
+      await status.getByText(/^(host|prflx) to host, udp/).waitFor();
+      await playground.event('session.created');
+      await page.getByLabel('Or in writing').fill('What is a vestibule?');
+      await page.getByRole('button', { name: 'Send' }).click();
+      await playground.event('response.done');
+      const transcript = page.getByRole('log', { name: 'Transcript' });
+      expect(await transcript.innerText()).toMatch(/You\s+What is a vestibule\?[^]*Model\s+\S/);
+      expect(await accessibilityProblems(page)).toEqual([]);
+      expect(await overflow(page)).toBe(0);
+
+      await playground.button('End').click();
+      await playground.slotIsFree(FREE_MS);
+      await playground.status('not started');
+      expect(stack.simulator.seen().calls.open).toBe(0);
+      expect(problems).toEqual([]);
+    } finally {
+      await playground.close();
+    }
+  });
+});
+
+describe('a conversation', () => {
+  let playground: Playground;
+  afterEach(async () => {
+    await playground.close();
+  });
+
+  it('is heard on both sides, and not while it is muted', async () => {
+    playground = await Playground.open(stack, browser);
+    await playground.connect();
+    await until('something is said', async () => (await playground.level('input')) > 0.1);
+    await until('it comes back', async () => (await playground.level('output')) > 0.1);
+    await playground.event('input_audio_buffer.speech_started');
+    await playground.button('Mute').click();
+    await until('nothing is said', async () => (await playground.level('input')) === 0);
+    await until('nothing comes back', async () => (await playground.level('output')) < 0.05);
+    await playground.button('Mute').click();
+    await until('something is said again', async () => (await playground.level('input')) > 0.1);
+    expect(playground.problems).toEqual([]);
+  });
+
+  it('takes the microphone, once it may', async () => {
+    playground = await Playground.open(stack, browser, { permissions: ['microphone'] });
+    await playground.page.getByLabel('The microphone').check();
+    await playground.connect();
+    await until('a beep of the microphone', async () => (await playground.level('input')) > 0.1);
+    expect(playground.problems).toEqual([]);
+  });
+
+  it('needs nothing but a keyboard', async () => {
+    playground = await Playground.open(stack, browser);
+    const { page } = playground;
+    const focused = (): Promise<string> => page.evaluate('document.activeElement.textContent');
+    await page.getByLabel('Project id').focus();
+    await page.keyboard.press('Enter');
+    await playground.status('connected');
+    await until('the focus is on what ends it', async () => (await focused()) === 'End');
+    await page.keyboard.press('Tab');
+    expect(await focused()).toBe('Mute');
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Enter');
+    await playground.status('not started');
+    await playground.slotIsFree(FREE_MS);
+    await until('the focus is on what starts it', async () => (await focused()) === 'Start');
+  });
+
+  it('keeps its lease as long as it is open', async () => {
+    playground = await Playground.open(stack, browser, { project: SHORT });
+    await playground.connect();
+    const lapsesAt = async (): Promise<number> => {
+      const { json } = await stack.admin(`/sessions?project_id=${SHORT}&state=active`);
+      return json.sessions[0].lease_expires_at as number;
+    };
+    const first = await lapsesAt();
+    await until('the lease is renewed', async () => (await lapsesAt()) > first, LEASE_S * 1000);
+    await playground.status('connected');
+    expect(playground.problems).toEqual([]);
+  });
+
+  it('is given back when the page goes', async () => {
+    playground = await Playground.open(stack, browser);
+    await playground.connect();
+    await playground.page.getByRole('link', { name: 'Vestibule' }).click();
+    await playground.slotIsFree(FREE_MS);
+  });
+
+  it('is given back when it is ended before it is connected', async () => {
+    stack.simulator.fault({ kind: 'never', route: 'calls' });
+    try {
+      playground = await Playground.open(stack, browser);
+      await playground.start();
+      await playground.status('connecting');
+      expect(await playground.slotsTaken()).toBe(1);
+      await playground.button('End').click();
+      await playground.slotIsFree(FREE_MS);
+      await playground.status('not started');
+      expect(await playground.page.getByRole('alert').count()).toBe(0);
+    } finally {
+      stack.simulator.clearFaults();
+    }
+  });
+
+  it('shows which ways there are for voice', async () => {
+    playground = await Playground.open(stack, browser);
+    await playground.button('Check every way').click();
+    const found = playground.page.getByRole('region', { name: 'Candidates by kind' });
+    await found.getByRole('row', { name: /^host [1-9]/ }).waitFor();
+    await playground.page.getByText(/^Asked: stun:/).waitFor();
+    await playground.button('Check relays only').click();
+    await found.getByRole('row', { name: /^host none/ }).waitFor();
+    await found.getByRole('row', { name: /^relay none/ }).waitFor();
+  });
+});

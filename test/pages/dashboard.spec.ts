@@ -31,7 +31,7 @@ beforeAll(async () => {
       project: { session: { maxConcurrent: 10 }, limits: { sessionsPerMonth: 500 } },
       environment: { VESTIBULE_AUDIT_SIGNING_KEY: aSigningKey().privateKey },
       manifests: (baseUrl) => [
-        aProject(baseUrl, OTHER),
+        aProject(baseUrl, OTHER, { session: { maxConcurrent: 30 } }),
         aSecret(OTHER, aKey()),
         aProject(baseUrl, 'proj_keyless'),
         aClient('acme', PROJECT),
@@ -178,6 +178,27 @@ describe('what is shown', () => {
       await table.click();
       expect(await card(page, 'Sessions').getByRole('row').count()).toBeGreaterThan(30);
     });
+  });
+
+  it('has all live sessions, page by page', async () => {
+    const opened = await Promise.all(Array.from({ length: 12 }, async () => open(OTHER)));
+    const ids = opened.map(({ json }) => json.session_id as string);
+    await onDashboard(async (page) => {
+      const sessions = card(page, 'Live sessions');
+      const shown = (): Promise<string[]> => sessions.locator('td code').allInnerTexts();
+      await sessions.getByText('page 1').waitFor();
+      const first = await shown();
+      expect(first).toHaveLength(10);
+      await sessions.getByRole('button', { name: 'Older' }).click();
+      const second = await until('the next page is shown', async () => {
+        const rows = await shown();
+        return rows.length > 0 && rows.every((id) => !first.includes(id)) ? rows : undefined;
+      });
+      expect(ids.filter((id) => ![...first, ...second].includes(id))).toEqual([]);
+      await sessions.getByRole('button', { name: 'Newer' }).click();
+      await until('the first page is shown again', async () => (await shown())[0] === first[0]);
+    });
+    for (const id of ids) await stack.admin(`/sessions/${id}`, { method: 'DELETE' });
   });
 
   it('is of a longer range when it is chosen', async () => {

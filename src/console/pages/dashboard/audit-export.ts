@@ -5,6 +5,9 @@ const PAGE_ROWS = 1_000;
 /** What a page can hold in memory; `vestibule audit export` has no such bound. */
 const MAX_PAGES = 50;
 
+/** Some browsers begin to read a file only after a while. */
+const KEPT_MS = 60_000;
+
 export type ExportFormat = 'json' | 'jsonl';
 
 export interface Exported {
@@ -46,5 +49,7 @@ export function download(name: string, type: string, text: string): void {
   link.href = URL.createObjectURL(new Blob([text], { type }));
   link.download = name;
   link.click();
-  URL.revokeObjectURL(link.href);
+  setTimeout(() => {
+    URL.revokeObjectURL(link.href);
+  }, KEPT_MS);
 }

@@ -8,6 +8,9 @@ export interface AuditFilters {
 
 export const NO_FILTERS: AuditFilters = { event: '', projectId: '', from: '', to: '' };
 
+/** The API reads years of four digits. */
+const LAST_MOMENT = '9999-12-31T23:59:59';
+
 const EVENTS = [
   'vault_key_saved',
   'vault_key_rotated',
@@ -113,6 +116,7 @@ function Moment({ label, value, onValue }: InputProps) {
       <input
         type="datetime-local"
         step="1"
+        max={LAST_MOMENT}
         value={value}
         onChange={(event) => {
           onValue(event.currentTarget.value);

@@ -1,4 +1,4 @@
-import { count, dateTime } from './format.ts';
+import { count, counted, dateTime } from './format.ts';
 import type { Stats } from './types.ts';
 
 /** Facts of all chains, and how to prove them. */
@@ -8,8 +8,7 @@ export function AuditState({ audit }: { audit: Stats['audit'] | undefined }) {
   return (
     <div class="audit-state">
       <p>
-        <strong data-figure="audit-rows">{count(rows)}</strong> rows in <strong>{count(chains)}</strong>{' '}
-        chains
+        <strong>{counted(rows, 'row')}</strong> in <strong>{counted(chains, 'chain')}</strong>
         {oldest !== null && <>, since {dateTime(oldest)}</>}.
       </p>
       {head === null ? (
@@ -19,8 +18,9 @@ export function AuditState({ audit }: { audit: Stats['audit'] | undefined }) {
         </p>
       ) : (
         <p class="hint">
-          Newest signed head: {dateTime(head.time)}, by <code>{head.key}</code>, of {count(head.heads.length)}{' '}
-          chains up to row {count(Math.max(...head.heads.map(({ seq }) => seq)))}.
+          Newest signed head: {dateTime(head.time)}, by <code>{head.key}</code>, of{' '}
+          {counted(head.heads.length, 'chain')} up to row{' '}
+          {count(Math.max(...head.heads.map(({ seq }) => seq)))}.
         </p>
       )}
       <p class="hint">

@@ -1,13 +1,13 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { Badge } from '../components/badge.tsx';
-import { Button } from '../components/button.tsx';
 import { Card } from '../components/card.tsx';
 import { toast } from '../components/toast.tsx';
 import { type AdminApi, type ApiError, toApiError } from './admin-api.ts';
 import { AuditFilterFields, NO_FILTERS, queryOf } from './audit-filters.tsx';
 import { download, exportAudit, type ExportFormat } from './audit-export.ts';
 import { AuditState } from './audit-state.tsx';
-import { count, dateTime } from './format.ts';
+import { counted, dateTime } from './format.ts';
+import { Pager, usePages } from './pager.tsx';
 import { Problem } from './problem.tsx';
 import { Records } from './records.tsx';
 import type { AuditPage, AuditRow, Stats } from './types.ts';
@@ -27,10 +27,9 @@ export interface AuditProps {
 /** The audit's rows, the newest first. New ones come by themselves on the first page. */
 export function Audit({ api, stats, projects, revision }: AuditProps) {
   const [filters, setFilters] = useState(NO_FILTERS);
-  /** Where each page after the first begins. */
-  const [cursors, setCursors] = useState<readonly string[]>([]);
+  const pages = usePages();
   const query = queryOf(filters);
-  const cursor = cursors.at(-1);
+  const { cursor } = pages;
   const load = useCallback(() => {
     const asked = new URLSearchParams(query);
     asked.set('limit', String(PAGE_ROWS));
@@ -41,7 +40,6 @@ export function Audit({ api, stats, projects, revision }: AuditProps) {
   useEffect(() => {
     if (revision > 0 && cursor === undefined) reload();
   }, [revision, cursor, reload]);
-  const next = value?.next_cursor ?? null;
   return (
     <Card title="Audit" aside={<Exports api={api} query={query} />}>
       <AuditState audit={stats?.audit} />
@@ -49,31 +47,13 @@ export function Audit({ api, stats, projects, revision }: AuditProps) {
         filters={filters}
         projects={projects}
         onChange={(changed) => {
-          setCursors([]);
+          pages.first();
           setFilters(changed);
         }}
       />
       <Problem of="Audit" error={error} />
       <AuditRows rows={value?.logs} />
-      <nav class="pages" aria-label="Pages of the audit">
-        <Button
-          disabled={cursors.length === 0}
-          onClick={() => {
-            setCursors(cursors.slice(0, -1));
-          }}
-        >
-          Newer
-        </Button>
-        <span class="hint">page {count(cursors.length + 1)}</span>
-        <Button
-          disabled={next === null}
-          onClick={() => {
-            if (next !== null) setCursors([...cursors, next]);
-          }}
-        >
-          Older
-        </Button>
-      </nav>
+      <Pager of="the audit" pages={pages} next={value?.next_cursor ?? null} />
     </Card>
   );
 }
@@ -86,7 +66,14 @@ function AuditRows({ rows }: { rows: readonly AuditRow[] | undefined }) {
       keyOf={({ chain, seq }) => `${chain} ${seq}`}
       empty={rows === undefined ? 'Loading …' : 'No row fits these filters.'}
       columns={[
-        { name: 'Time', cell: ({ time }) => <time dateTime={time}>{dateTime(time)}</time> },
+        {
+          name: 'Time',
+          cell: ({ time }) => (
+            <time class="whole" dateTime={time}>
+              {dateTime(time)}
+            </time>
+          ),
+        },
         { name: 'Event', cell: (row) => <Event row={row} /> },
         { name: 'Who', cell: ({ actor, actor_kind: kind }) => <span class="id">{actor ?? kind}</span> },
         { name: 'From', cell: ({ ip }) => ip ?? '–' },
@@ -143,7 +130,9 @@ function Exports({ api, query }: { api: AdminApi; query: string }) {
       const { text, rows, more } = await exportAudit(api, query, format);
       download(`audit.${format}`, MEDIA_TYPES[format], text);
       toast(
-        more ? `The newest ${count(rows)} rows; narrow the filters for older ones.` : `${count(rows)} rows.`,
+        more
+          ? `The newest ${counted(rows, 'row')}; narrow the filters for older ones.`
+          : `${counted(rows, 'row')}.`,
       );
     } catch (thrown) {
       setError(toApiError(thrown));

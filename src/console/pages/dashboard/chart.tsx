@@ -20,7 +20,6 @@ export interface ChartProps {
 
 const HEIGHT = 200;
 const FONT = '12px system-ui, sans-serif';
-const DAY_S = 86_400;
 const TABLE_ROWS = 60;
 const COLOURS = { accent: '--accent', bad: '--bad', key: '--key', soft: '--ink-soft' } as const;
 
@@ -54,7 +53,7 @@ function useTheme(): number {
   return theme;
 }
 
-function options({ times, lines, format }: ChartProps, width: number): uPlot.Options {
+function options({ lines, format }: ChartProps, width: number): uPlot.Options {
   const soft = colourOf('--ink-soft');
   const axis = {
     stroke: soft,
@@ -69,7 +68,7 @@ function options({ times, lines, format }: ChartProps, width: number): uPlot.Opt
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
-      { ...axis, values: (_plot, splits) => splits.map(axisTime(times)) },
+      { ...axis, size: 30, values: (_plot, splits) => splits.map(axisTime) },
       { ...axis, size: 64, values: (_plot, splits) => splits.map(format) },
     ],
     series: [
@@ -95,11 +94,10 @@ function alone(plot: uPlot, series: number): number[] {
   return [...values.keys()].filter((index) => has(index) && !has(index - 1) && !has(index + 1));
 }
 
-/** Hours and minutes, or days where there are several. */
-function axisTime(times: number[]): (seconds: number) => string {
-  const isLong = (times.at(-1) ?? 0) - (times[0] ?? 0) > 2 * DAY_S;
-  const written = isLong ? DAY : MINUTE;
-  return (seconds) => written.format(new Date(seconds * 1_000));
+/** Hours and minutes; where a day begins, its date. */
+function axisTime(seconds: number): string {
+  const time = new Date(seconds * 1_000);
+  return (time.getHours() + time.getMinutes() === 0 ? DAY : MINUTE).format(time);
 }
 
 function withAlpha(colour: string): string {

@@ -14,6 +14,11 @@ export function count(n: number): string {
   return whole.format(n);
 }
 
+/** So many of a thing, which has a plain plural. */
+export function counted(n: number, thing: string): string {
+  return `${count(n)} ${n === 1 ? thing : `${thing}s`}`;
+}
+
 /** A share as per cent; a dash where there is none. */
 export function percent(share: number | null | undefined): string {
   return share === null || share === undefined ? '–' : `${tenths.format(share * 100)} %`;

@@ -1,4 +1,4 @@
-import { type AdminApi, type ApiError, toApiError } from './admin-api.ts';
+import { type AdminApi, ApiError, toApiError } from './admin-api.ts';
 import { EventParser, type StreamMessage } from './event-parser.ts';
 
 /** The service says that it is there every 15 seconds. */
@@ -55,16 +55,21 @@ async function readOnce(
     const decoder = new TextDecoder();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return toApiError(undefined);
+      if (done) return brokenOff();
       heard();
       for (const message of parser.push(decoder.decode(value, { stream: true }))) onMessage(message);
     }
   } catch (error) {
-    return toApiError(error);
+    // What a message says wrongly is told apart from a connection that ends in the middle of one.
+    return error instanceof TypeError || silence.signal.aborted ? brokenOff() : toApiError(error);
   } finally {
     clearTimeout(timer);
     silence.abort();
   }
+}
+
+function brokenOff(): ApiError {
+  return new ApiError(0, { message: 'The connection ended.' });
 }
 
 /** Waits, or less when the signal comes. */

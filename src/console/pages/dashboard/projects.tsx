@@ -5,7 +5,7 @@ import { Card } from '../components/card.tsx';
 import { toast } from '../components/toast.tsx';
 import { ActionDialog } from './action-dialog.tsx';
 import type { AdminApi } from './admin-api.ts';
-import { age, count, dateTime, percent, shortFingerprint } from './format.ts';
+import { age, count, counted, dateTime, percent, shortFingerprint } from './format.ts';
 import { KeyDialog } from './key-dialog.tsx';
 import { Problem } from './problem.tsx';
 import { Records } from './records.tsx';
@@ -180,7 +180,7 @@ function Problems({ of }: { of: ProjectList | undefined }) {
   if (problems.length === 0) return null;
   return (
     <details class="problems">
-      <summary>{count(problems.length)} problems of resources</summary>
+      <summary>{counted(problems.length, 'problem')} of resources</summary>
       <ul>
         {problems.map(({ source, field, message }) => (
           <li key={`${source} ${field} ${message}`}>

@@ -3,13 +3,14 @@ import { Card } from '../components/card.tsx';
 import { toast } from '../components/toast.tsx';
 import { ActionDialog } from './action-dialog.tsx';
 import type { AdminApi } from './admin-api.ts';
-import { age, count } from './format.ts';
+import { age } from './format.ts';
+import { Pager, usePages } from './pager.tsx';
 import { Problem } from './problem.tsx';
 import { Records } from './records.tsx';
 import type { Session, SessionPage } from './types.ts';
 import { useLoad } from './use-load.ts';
 
-const SHOWN = 10;
+const PAGE_ROWS = 10;
 
 export interface SessionsProps {
   api: AdminApi;
@@ -19,19 +20,26 @@ export interface SessionsProps {
   onChange: () => void;
 }
 
-/** The newest of the live sessions. */
+/** The live sessions, the newest first. */
 export function Sessions({ api, now, revision, onChange }: SessionsProps) {
-  const load = useCallback(() => api.get<SessionPage>(`sessions?state=active&limit=${SHOWN}`), [api]);
+  const pages = usePages();
+  const { cursor } = pages;
+  const load = useCallback(() => {
+    const asked = new URLSearchParams({ state: 'active', limit: String(PAGE_ROWS) });
+    if (cursor !== undefined) asked.set('cursor', cursor);
+    return api.get<SessionPage>(`sessions?${asked}`);
+  }, [api, cursor]);
   const { value, error, reload } = useLoad(load);
   const [ending, setEnding] = useState<Session>();
   useEffect(() => {
     if (revision > 0) reload();
   }, [revision, reload]);
+  const next = value?.next_cursor ?? null;
   const close = (): void => {
     setEnding(undefined);
   };
   return (
-    <Card title="Live sessions" aside={<span class="hint">the newest {count(SHOWN)}</span>}>
+    <Card title="Live sessions">
       <Problem of="Sessions" error={error} />
       <Records
         caption="Live sessions"
@@ -42,7 +50,7 @@ export function Sessions({ api, now, revision, onChange }: SessionsProps) {
           { name: 'Session', cell: ({ session_id: id }) => <code class="id">{id}</code> },
           { name: 'Project', cell: ({ project_id: id }) => id ?? 'removed' },
           { name: 'Caller', cell: ({ client }) => client ?? 'anybody' },
-          { name: 'Model', cell: ({ model }) => model },
+          { name: 'Model', cell: ({ model }) => <span class="whole">{model}</span> },
           { name: 'Open for', cell: (session) => (now === undefined ? '–' : age(session.opened_at, now)) },
           {
             name: 'Actions',
@@ -60,6 +68,7 @@ export function Sessions({ api, now, revision, onChange }: SessionsProps) {
           },
         ]}
       />
+      {(next !== null || cursor !== undefined) && <Pager of="live sessions" pages={pages} next={next} />}
       {ending !== undefined && (
         <ActionDialog
           title="End this session?"

@@ -10,6 +10,9 @@ const HOUR_MS = 3_600_000;
 /** How soon after something happened it is asked what is so now: much that happens at once is asked for once. */
 const SOON_MS = 700;
 const STATS_SOON_MS = 3_000;
+/** The longer the range, the more it costs and the less one session shows in it. */
+const STATS_SHARE = 2_400;
+const STATS_SLOWEST_MS = 60_000;
 /** What no event tells of: conditions, and that time passes. */
 const REFRESH_MS = 15_000;
 const CONFIGURATION = /^(vault_key_(saved|rotated|deleted)|config_changed)$/;
@@ -57,7 +60,8 @@ export function useBoard(api: AdminApi, rangeMs: number): BoardData {
   const [sessions, onSession] = useRevision(SOON_MS);
   const [rows, onRow] = useRevision(SOON_MS);
   const [configuration, onConfiguration] = useRevision(SOON_MS);
-  const statsSoon = useSoon(stats.reload, STATS_SOON_MS);
+  const pace = Math.min(rangeMs / STATS_SHARE, STATS_SLOWEST_MS);
+  const statsSoon = useSoon(stats.reload, Math.max(STATS_SOON_MS, pace));
   const projectsSoon = useSoon(projects.reload, SOON_MS);
   const changed = (): void => {
     onConfiguration();
@@ -80,8 +84,8 @@ export function useBoard(api: AdminApi, rangeMs: number): BoardData {
     },
   });
   const isLive = live.connection === 'live';
+  useEvery(stats.reload, Math.max(REFRESH_MS, pace));
   useEvery(() => {
-    stats.reload();
     projects.reload();
     if (!isLive) metrics.reload();
   }, REFRESH_MS);

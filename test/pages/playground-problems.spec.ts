@@ -200,6 +200,9 @@ describe('the playground says what to do next', () => {
       await until('the service is ready again', () => isReady(service));
       await playground.button('Try again').click();
       await playground.status('connected');
+      // While the service that it tells is there.
+      await playground.button('End').click();
+      await playground.slotIsFree(FREE_MS);
     } finally {
       await service.stop();
       await proxy.stop();

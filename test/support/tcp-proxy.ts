@@ -130,7 +130,7 @@ class Link {
   }
 
   reset(): void {
-    for (const socket of [this.#client, this.#upstream]) socket.resetAndDestroy();
+    for (const socket of [this.#client, this.#upstream]) reset(socket);
     this.look();
   }
 
@@ -145,7 +145,9 @@ class Link {
       void this.#forward(chunk, to, way).finally(() => from.resume());
     });
     from.on('end', () => to.end());
-    from.on('error', () => to.resetAndDestroy());
+    from.on('error', () => {
+      reset(to);
+    });
     from.on('close', () => {
       // What was sent before a proper end is still on its way; the other side closes when it has it.
       if (from.errored === null && from.readableEnded) to.end();
@@ -170,4 +172,10 @@ class Link {
     }
     if (!to.write(chunk)) await Promise.race([once(to, 'drain'), once(to, 'close')]).catch(() => undefined);
   }
+}
+
+/** libuv refuses to reset after an end, and Node never closes what was refused so: its process then spins at its exit. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

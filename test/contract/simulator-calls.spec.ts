@@ -577,6 +577,26 @@ describe('calls of the provider simulator', () => {
       });
     });
 
+    it('ends a call in which more is to be said than one message may hold', async () => {
+      const { caller } = await call();
+      // Within 64 KiB as it comes, and beyond as it would be told.
+      const content = [{ type: 'input_text', text: 'x'.repeat(65_350) }];
+      caller.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content } });
+      await until('the call to end', () => simulator.seen().calls.open === 0);
+      await call();
+    });
+
+    it('ends a call whose client takes no message of any use', async () => {
+      const caller = newCaller();
+      const offer = (await caller.offer()).replace(/^a=max-message-size:.*$/m, 'a=max-message-size:1');
+      expect(offer).toContain('a=max-message-size:1\r\n');
+      const response = await post(simulator, offer, bearer(await secretOf(simulator)));
+      await caller.take(await response.text());
+      await until('the call to end', () => simulator.seen().calls.open === 0);
+      expect(caller.events).toEqual([]);
+      await call();
+    });
+
     it('stops with calls open, and leaves neither socket nor timer', async () => {
       const held = (): string[] =>
         process.getActiveResourcesInfo().filter((name) => /^(UDP|TCPServer|Timeout)/.test(name));

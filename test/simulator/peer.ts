@@ -130,7 +130,13 @@ class WeriftPeer implements Peer {
   }
 
   send(text: string): void {
-    if (this.#channel?.readyState === 'open') this.#channel.send(text);
+    if (this.#channel?.readyState !== 'open') return;
+    try {
+      this.#channel.send(text);
+    } catch {
+      // Longer than the other side takes: what comes after would make no sense to it.
+      this.#gone();
+    }
   }
 
   waiting(): number {

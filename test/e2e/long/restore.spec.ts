@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fingerprintOf, type Seen } from '../../simulator/simulator.ts';
 import { aClient, aKey, aProject } from '../../support/manifests.ts';
 import { aSigningKey } from '../../support/signing-key.ts';
@@ -25,6 +26,8 @@ const CAP = 3;
 const LIVE = CAP - 1;
 const LEASE_SECONDS = 3_600;
 const CLIENT = 'drill_client';
+/** A URL has to spell it differently. */
+const OWNER_PASSWORD = `${randomBytes(16).toString('hex')} %41\\@:/?#`;
 
 /** How each key comes into the vault: deposited for a project that is made by it, for one that is there, and by kubeseal. */
 const KEYS: Record<'proj_deposited' | 'proj_capped' | 'proj_sealed', string> = {
@@ -32,6 +35,8 @@ const KEYS: Record<'proj_deposited' | 'proj_capped' | 'proj_sealed', string> = {
   proj_capped: aKey(),
   proj_sealed: aKey(),
 };
+/** Of another vault, whose keys have no namespace of their own. */
+const NEIGHBOUR_KEY = aKey();
 const FINGERPRINTS = Object.fromEntries(Object.entries(KEYS).map(([id, key]) => [id, fingerprintOf(key)]));
 
 interface Opened {
@@ -46,9 +51,11 @@ interface Rows {
 
 let installation: Installation;
 let sealingKeys: SealingKeys;
+let backups: string;
+/** The backup that is restored. */
 let folder: string;
+let environment: Record<string, string>;
 let backUp: PageCommands;
-let restore: PageCommands;
 /** What was there before. */
 const live: Opened[] = [];
 let token: string;
@@ -60,10 +67,15 @@ const inNamespace = (...args: string[]): Promise<string> => kubectl('-n', instal
 const vestibule = (...args: string[]): Promise<string> =>
   inNamespace('exec', `deployment/${FULL_NAME}`, '--', 'vestibule', ...args);
 
-async function sql<T>(query: string): Promise<T> {
-  const psql = ['psql', '-At', '-U', 'vestibule_owner', '-d', 'vestibule', '-c', query];
-  return JSON.parse(await inNamespace('exec', 'postgres-0', '--', ...psql)) as T;
-}
+const psql = (query: string): Promise<string> =>
+  inNamespace(
+    ...['exec', 'postgres-0', '--'],
+    ...['psql', '-At', '-U', 'vestibule_owner', '-d', 'vestibule', '-c', query],
+  );
+const sql = async <T>(query: string): Promise<T> => JSON.parse(await psql(query)) as T;
+
+const setOwnerPassword = (password: string): Promise<string> =>
+  psql(`ALTER ROLE vestibule_owner PASSWORD '${password}'`);
 
 const rows = (): Promise<Rows> =>
   sql(`SELECT json_build_object(
@@ -105,9 +117,35 @@ async function fingerprints(): Promise<Record<string, string | null>> {
   return Object.fromEntries(projects.map((project) => [project.project_id, project.key_fingerprint]));
 }
 
-/** The Secrets of the installation, but Helm's own. */
+/** The Secrets of the installation, but Helm's own, and the keys of others. */
 const secrets = (): Promise<string> =>
-  inNamespace('get', 'secrets', '--field-selector', 'type!=helm.sh/release.v1', '-o', 'name');
+  inNamespace(
+    ...['get', 'secrets', '-o', 'name'],
+    ...['-l', 'vestibule.dev/vault!=true', '--field-selector', 'type!=helm.sh/release.v1'],
+  );
+
+/** Oldest first. */
+const foldersOfBackups = async (): Promise<string[]> =>
+  (await readdir(backups)).toSorted().map((name) => join(backups, name));
+
+/** The files of a backup by their paths in it. */
+async function filesOf(backup: string): Promise<Record<string, Buffer>> {
+  const entries = await readdir(backup, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(backup, join(entry.parentPath, entry.name)));
+  return Object.fromEntries(
+    await Promise.all(paths.map(async (path) => [path, await readFile(join(backup, path))] as const)),
+  );
+}
+
+const digests = async (backup: string): Promise<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(await filesOf(backup)).map(([path, content]) => [
+      path,
+      createHash('sha256').update(content).digest('hex'),
+    ]),
+  );
 
 /** Says how long it took. */
 async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {
@@ -124,7 +162,12 @@ async function makeSecrets(): Promise<void> {
   };
   const contents = {
     'vestibule-database': { DATABASE_URL: data['database-url'] },
-    'vestibule-database-owner': { DATABASE_MIGRATION_URL: data['migration-url'] },
+    'vestibule-database-owner': {
+      DATABASE_MIGRATION_URL: Buffer.from(
+        `postgres://vestibule_owner:${encodeURIComponent(OWNER_PASSWORD)}@postgres:5432/vestibule`,
+        'utf8',
+      ).toString('base64'),
+    },
     'vestibule-audit': {
       VESTIBULE_AUDIT_SIGNING_KEY: Buffer.from(aSigningKey().privateKey, 'utf8').toString('base64'),
     },
@@ -147,6 +190,7 @@ async function makeSecrets(): Promise<void> {
 }
 
 async function install(): Promise<void> {
+  await setOwnerPassword(OWNER_PASSWORD);
   await makeSecrets();
   await installation.helm('install', {
     database: {
@@ -163,16 +207,17 @@ async function fill(): Promise<void> {
   for (const project of [aProject(PROVIDER, 'proj_capped', { session }), aProject(PROVIDER, 'proj_sealed')]) {
     await kube.create(pathOf(VESTIBULE_API, namespace, 'projects'), project);
   }
+  const labels = { 'vestibule.dev/vault': 'true' };
   const secret = {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: {
-      name: 'proj-sealed-key',
-      namespace: keyNamespace,
-      labels: { 'vestibule.dev/vault': 'true' },
-    },
+    metadata: { name: 'proj-sealed-key', namespace: keyNamespace, labels },
     stringData: { apiKey: KEYS.proj_sealed },
   };
+  await kube.create(pathOf(CORE_API, namespace, 'secrets'), {
+    metadata: { name: 'proj-neighbour-key', labels },
+    stringData: { apiKey: NEIGHBOUR_KEY },
+  });
   const sealed = JSON.parse(await kubeseal(['--format', 'json'], JSON.stringify(secret))) as object;
   await kube.create(pathOf(SEALED_SECRETS_API, keyNamespace, 'sealedsecrets'), { ...sealed });
   await until('the project is known', async () => 'proj_capped' in (await fingerprints()));
@@ -198,6 +243,33 @@ async function converse(): Promise<void> {
   while (live.length < LIVE) live.push(await opened('proj_capped'));
 }
 
+/** The arguments of all processes beside pg_dump, which waits for a table until they are read; then the backup goes on. */
+async function argumentsDuringBackup(): Promise<string> {
+  await psql('CREATE TABLE held ()');
+  const held = `FROM pg_locks WHERE relation = 'held'::regclass AND mode = 'AccessExclusiveLock' AND granted`;
+  const holder = psql('BEGIN; LOCK TABLE held; SELECT pg_sleep(300)').catch(() => undefined);
+  await until('the table is locked', () => sql<boolean>(`SELECT to_json(count(*) = 1) ${held}`));
+  const backup = backUp.run(1, 2, 3, 4);
+  const list = ['sh', '-c', String.raw`cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' '`];
+  try {
+    return await until(
+      'pg_dump runs',
+      async () => {
+        const found = await inNamespace('exec', 'database-client', '--', ...list).catch(() => '');
+        return /pg_dump -Fc \S*postgres:/.test(found) && found;
+      },
+      120_000,
+    );
+  } finally {
+    await psql(`SELECT pg_terminate_backend(pid) ${held}`);
+    await Promise.all([holder, backup]);
+    await psql('DROP TABLE held');
+  }
+}
+
+const restoreFrom = (backup: string): PageCommands =>
+  new PageCommands('docs/operations.md', 'Restore', { ...environment, BACKUP: backup });
+
 /** As if the cluster had been lost: nothing is left of the release, of its keys, and of what unseals them. */
 async function disaster(): Promise<void> {
   const { namespace, keyNamespace } = installation;
@@ -207,21 +279,20 @@ async function disaster(): Promise<void> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'vestibule-drill-'));
+  backups = await mkdtemp(join(tmpdir(), 'vestibule-drill-'));
   installation = await timed('a namespace with a database and a provider', () =>
     Installation.prepare('restore'),
   );
   sealingKeys = await SealingKeys.keep(installation.kube);
-  const environment = {
+  environment = {
     NAMESPACE: installation.namespace,
     KEYS: installation.keyNamespace,
     RELEASE,
     DEPLOYMENT: FULL_NAME,
     POSTGRES_IMAGE: IMAGES.postgres,
-    BACKUP: folder,
+    BACKUPS: backups,
   };
   backUp = new PageCommands('docs/operations.md', 'Back up', environment);
-  restore = new PageCommands('docs/operations.md', 'Restore', environment);
   await timed('installed', install);
   await timed('projects, keys, a client', fill);
   await timed('sessions', converse);
@@ -231,9 +302,43 @@ afterAll(async () => {
     await (sealingKeys as SealingKeys | undefined)?.putBack();
   } finally {
     await (installation as Installation | undefined)?.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(backups, { recursive: true, force: true });
   }
 }, TIMEOUT_MS);
+
+it(
+  'shows the password of the database to nobody who lists processes while it is backed up',
+  async () => {
+    const found = await timed('back up, and processes listed', argumentsDuringBackup);
+    expect(found).toContain('postgres://vestibule_owner@postgres:5432/vestibule');
+    for (const password of [OWNER_PASSWORD, encodeURIComponent(OWNER_PASSWORD)]) {
+      expect(found).not.toContain(password);
+    }
+  },
+  TIMEOUT_MS,
+);
+
+it(
+  'says so when a backup fails, leaves no pod behind, and the backup before as it was',
+  async () => {
+    const [first = ''] = await foldersOfBackups();
+    const before = await digests(first);
+    const elsewhere = new PageCommands('docs/operations.md', 'Back up', {
+      ...environment,
+      NAMESPACE: installation.keyNamespace,
+    });
+    await expect(elsewhere.run(3)).rejects.toThrow('ended with 1: false');
+    await setOwnerPassword('another');
+    try {
+      await expect(backUp.run(4)).rejects.toThrow('password authentication failed');
+    } finally {
+      await setOwnerPassword(OWNER_PASSWORD);
+    }
+    expect(await inNamespace('get', 'pod', 'database-client', '--ignore-not-found')).toBe('');
+    expect(await digests(first)).toEqual(before);
+  },
+  TIMEOUT_MS,
+);
 
 it(
   'is backed up by the commands of the page, and goes on',
@@ -242,9 +347,11 @@ it(
     rowsOfDump = await rows();
     secretsBefore = await secrets();
     expect(rowsOfDump.taken).toBe(LIVE);
-    for (let step = 1; step <= backUp.count; step += 1) {
-      await timed(`back up, step ${step}`, () => backUp.run(step));
-    }
+    // As of a shell that was closed before its end.
+    const left = ['run', 'database-client', `--image=${IMAGES.postgres}`, '--restart=Never'];
+    await inNamespace(...left, '--command', '--', 'true');
+    await timed('back up', () => backUp.run(1, 2, 3, 4));
+    folder = (await foldersOfBackups()).at(-1) ?? '';
     // What the dump does not have.
     for (let count = 0; count < 3; count += 1) await release(await opened('proj_deposited'));
     newestHead = await vestibule('audit', 'head');
@@ -252,6 +359,16 @@ it(
   },
   TIMEOUT_MS,
 );
+
+it('has no provider key in clear', async () => {
+  const files = Object.entries(await filesOf(folder));
+  expect(files.length).toBeGreaterThanOrEqual(6);
+  for (const key of [...Object.values(KEYS), NEIGHBOUR_KEY]) {
+    const forms = [key, Buffer.from(key, 'utf8').toString('base64')];
+    const holders = files.filter(([, content]) => forms.some((form) => content.includes(form)));
+    expect(holders.map(([path]) => path)).toEqual([]);
+  }
+});
 
 it(
   'is worth nothing to a controller that has other sealing keys',
@@ -292,10 +409,12 @@ function refusedForItsKey({ status }: SealedStatus): boolean {
 it(
   'comes back by the commands of the page',
   async () => {
+    const restore = restoreFrom(folder);
     expect(restore.count).toBe(6);
     await timed('restore, step 1: sealing keys', () => restore.run(1));
     await timed('restore, step 2: Secrets', () => restore.run(2));
     await timed('an empty database', () => installation.surroundAnew());
+    await setOwnerPassword(OWNER_PASSWORD);
     await timed('restore, step 3: database', () => restore.run(3));
     const { events, ...others } = await rows();
     expect(others).toEqual({ sessions: rowsOfDump.sessions, taken: LIVE });
@@ -307,6 +426,23 @@ it(
     expect(proof).toMatch(/^intact: \d+ rows in \d+ chains; anchored by 1 signed heads/m);
     expect(proof).toMatch(/Phase: +Succeeded/);
     expect(await secrets()).toBe(secretsBefore);
+  },
+  TIMEOUT_MS,
+);
+
+it(
+  'may be restored again, which changes nothing, and where nothing is sealed',
+  async () => {
+    const before = await rows();
+    await expect(restoreFrom(folder).run(3)).rejects.toThrow('already exists');
+    expect(await rows()).toEqual(before);
+    expect(await inNamespace('get', 'pod', 'database-client', '--ignore-not-found')).toBe('');
+    const unsealed = join(backups, 'nothing-sealed');
+    await cp(folder, unsealed, { recursive: true });
+    const nothing = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [] });
+    await writeFile(join(unsealed, 'sealed/sealed-secrets.json'), nothing);
+    const printed = await timed('restore, steps 2, 4 and 5 again', () => restoreFrom(unsealed).run(2, 4, 5));
+    for (const id of Object.keys(KEYS)) expect(printed).toContain(id.replace('_', '-'));
   },
   TIMEOUT_MS,
 );

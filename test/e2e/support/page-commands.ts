@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-/** Of one block. */
-const BLOCK_TIMEOUT_MS = 180_000;
+/** Of the blocks of one shell. */
+const TIMEOUT_MS = 240_000;
 const BLOCK = /^```sh\n(.*?)^```$/gms;
 
 /**
@@ -34,15 +34,22 @@ export class PageCommands {
   }
 
   /**
-   * Runs one step as it is pasted, with no more care for errors than the page takes; resolves to what it printed.
-   * @param number as on the page, from 1.
+   * Runs steps as they are pasted, one after the other in one shell, with no more care for errors than the page takes; ends
+   * with the first that fails. Resolves to what they printed.
+   * @param numbers as on the page, from 1.
    */
-  async run(number: number): Promise<string> {
+  async run(...numbers: number[]): Promise<string> {
+    const steps = numbers.map((number) => this.#step(number));
+    const { code, printed, errors } = await bash([this.#needed, ...steps].join('\n'), this.#environment);
+    if (code !== 0) throw new Error(`steps ${numbers.join(', ')} ended with ${code}: ${printed}${errors}`);
+    return printed;
+  }
+
+  #step(number: number): string {
     const step = this.#steps[number - 1];
     if (step === undefined) throw new Error(`there is no step ${number}`);
-    const { code, printed, errors } = await bash(`${this.#needed}\n${step}`, this.#environment);
-    if (code !== 0) throw new Error(`step ${number} ended with ${code}: ${printed}${errors}`);
-    return printed;
+    // In a list with || the shell would not end the step at its first error.
+    return `${step}if (( $? != 0 )); then exit 1; fi`;
   }
 }
 
@@ -59,7 +66,7 @@ async function bash(
   });
   const timer = setTimeout(() => {
     if (child.pid !== undefined) process.kill(-child.pid);
-  }, BLOCK_TIMEOUT_MS);
+  }, TIMEOUT_MS);
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));

@@ -161,9 +161,9 @@ describe('what is shown', () => {
     await onDashboard(async (page) => {
       const figure = (name: string): Promise<string> =>
         page.locator('.figure', { has: page.getByText(name, { exact: true }) }).innerText();
-      const hits = `100 % of ${stats.totals.vault_hits} opened`;
+      const hits = `100\u00a0% of ${stats.totals.vault_hits} opened`;
       await until('the figures are there', async () => (await figure('Vault hits')).includes(hits));
-      expect(await figure('Success rate')).toContain('100 %');
+      expect(await figure('Success rate')).toContain('100\u00a0%');
       const project = await row(page, 'Projects', PROJECT).innerText();
       const { key_fingerprint: fingerprint } = (
         list.projects as { project_id: string; key_fingerprint: string }[]

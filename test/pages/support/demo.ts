@@ -12,12 +12,24 @@ const START_TIMEOUT_MS = 60_000;
 /** What `npm start` starts, with a folder of its own. */
 export interface Demo extends AsyncDisposable {
   url: string;
+  simulatorUrl: string;
+  /** As it was printed: of this demo alone. */
+  adminKey: string;
+  /** VESTIBULE_DIR. */
+  directory: string;
 }
 
-export async function startDemo(): Promise<Demo> {
+export async function startDemo(environment: Record<string, string> = {}): Promise<Demo> {
   const directory = mkdtempSync(join(tmpdir(), 'vestibule-demo-'));
   const demo = spawn(process.execPath, [START], {
-    env: { PATH: process.env['PATH'], VESTIBULE_DIR: directory, PORT: '0', OPS_PORT: '0', LOG_LEVEL: 'warn' },
+    env: {
+      PATH: process.env['PATH'],
+      VESTIBULE_DIR: directory,
+      PORT: '0',
+      OPS_PORT: '0',
+      LOG_LEVEL: 'warn',
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(demo, 'exit');
@@ -27,13 +39,19 @@ export async function startDemo(): Promise<Demo> {
     rmSync(directory, { recursive: true, force: true });
   };
   const timer = setTimeout(() => demo.kill('SIGKILL'), START_TIMEOUT_MS);
+  let printed = '';
   for await (const line of createInterface({ input: demo.stdout })) {
-    const [, url] = /^ +Vestibule +(http:\S+)/.exec(line) ?? [];
-    if (url === undefined) continue;
+    printed += `${line}\n`;
+    const said = (name: string, value: string): string | undefined =>
+      new RegExp(`^ +${name} +${value}`, 'm').exec(printed)?.[1];
+    const url = said('Vestibule', '(http:\\S+)');
+    const simulatorUrl = said('Provider', 'SIMULATOR at ([^\\s:]+:[^\\s:]+:\\d+/v1)');
+    const adminKey = said('Admin key', '(\\S+)');
+    if (url === undefined || simulatorUrl === undefined || adminKey === undefined) continue;
     clearTimeout(timer);
     // What it goes on to say has to be read by somebody.
     demo.stdout.resume();
-    return { url, [Symbol.asyncDispose]: stop };
+    return { url, simulatorUrl, adminKey, directory, [Symbol.asyncDispose]: stop };
   }
   clearTimeout(timer);
   await stop();

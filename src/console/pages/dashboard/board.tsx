@@ -20,6 +20,7 @@ const HOUR_MS = 3_600_000;
 const AWAY_MS = 5_000;
 const FIRST_RANGE = { name: '1 hour', ms: HOUR_MS };
 const RANGES = [
+  { name: '15 minutes', ms: HOUR_MS / 4 },
   FIRST_RANGE,
   { name: '6 hours', ms: 6 * HOUR_MS },
   { name: '24 hours', ms: 24 * HOUR_MS },

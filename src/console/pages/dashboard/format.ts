@@ -21,7 +21,7 @@ export function counted(n: number, thing: string): string {
 
 /** A share as per cent; a dash where there is none. */
 export function percent(share: number | null | undefined): string {
-  return share === null || share === undefined ? '–' : `${tenths.format(share * 100)} %`;
+  return share === null || share === undefined ? '–' : `${tenths.format(share * 100)}\u00a0%`;
 }
 
 export function milliseconds(ms: number | null | undefined): string {

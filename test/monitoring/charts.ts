@@ -16,8 +16,9 @@ export interface Rule {
   annotations?: Record<string, string>;
 }
 
-interface RuleFile {
-  groups: { name: string; rules: Rule[] }[];
+export interface RuleGroup {
+  name: string;
+  rules: Rule[];
 }
 
 export interface Panel {
@@ -45,15 +46,25 @@ export interface RuleTest {
 }
 
 export const RULE_FILES = ['recording.yaml', 'alerts.yaml'].map((name) => `${RULES_FOLDER}/${name}`);
-export const RULES = RULE_FILES.flatMap((path) =>
-  (parse(readFileSync(path, 'utf8')) as RuleFile).groups.flatMap(({ rules }) => rules),
+export const RULE_GROUPS = RULE_FILES.flatMap(
+  (path) => (parse(readFileSync(path, 'utf8')) as { groups: RuleGroup[] }).groups,
 );
+export const RULES = RULE_GROUPS.flatMap(({ rules }) => rules);
 export const ALERTS = RULES.filter((rule) => rule.alert !== undefined) as (Rule & { alert: string })[];
 
 export const DASHBOARD = JSON.parse(
   readFileSync(at('charts/vestibule/dashboards/vestibule.json'), 'utf8'),
 ) as Dashboard;
 export const PANELS = DASHBOARD.panels.filter(({ type }) => type !== 'row');
+/** What panels ask, with variables in it; by panel and by the letter of its query. */
+export const PANEL_QUERIES = PANELS.flatMap(({ title, targets = [] }) =>
+  targets.map(({ refId, expr }) => ({ name: `${title}, ${refId}`, expr })),
+);
+
+/** As Grafana puts values in place of variables. */
+export function filledIn(query: string, variables: Record<string, string>): string {
+  return Object.entries(variables).reduce((text, [name, value]) => text.replaceAll(name, value), query);
+}
 
 export const TEST_FILES = readdirSync(TESTS_FOLDER).filter((name) => name.endsWith('.test.yaml'));
 export const RULE_TESTS = TEST_FILES.flatMap(

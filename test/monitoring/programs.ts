@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { until } from '../support/until.ts';
 import { ask } from '../support/ask.ts';
+import { PrometheusApi } from './prometheus-api.ts';
 
 const INSTALL = 'install it: apt-get install -y prometheus (its own service need not run)';
 const LISTENING = /Listening on.*address=(127\.0\.0\.1:\d+)/;
@@ -28,21 +29,15 @@ export interface Target {
   pod: string;
 }
 
-export interface Sample {
-  metric: Record<string, string>;
-  value: [number, string];
-}
-
 /** A Prometheus of a suite's own, on a free port of loopback, that scrapes and evaluates every second. */
-export class Prometheus {
+export class Prometheus extends PrometheusApi {
   readonly #child: ChildProcess;
   readonly #folder: string;
-  readonly #url: string;
 
   private constructor(child: ChildProcess, folder: string, url: string) {
+    super(url);
     this.#child = child;
     this.#folder = folder;
-    this.#url = url;
   }
 
   static async start(targets: Target[], ruleFiles: string[]): Promise<Prometheus> {
@@ -76,35 +71,11 @@ export class Prometheus {
     return new Prometheus(child, folder, url);
   }
 
-  /** At this moment; throws for what Prometheus cannot evaluate. */
-  async query(expr: string): Promise<Sample[]> {
-    const { result } = await this.#get<{ result: Sample[] }>('query', { query: expr });
-    return result;
-  }
-
-  async series(matcher: string): Promise<Record<string, string>[]> {
-    return this.#get<Record<string, string>[]>('series', { 'match[]': matcher });
-  }
-
-  async rules(): Promise<{ name: string; health: string; lastError?: string }[]> {
-    const { groups } = await this.#get<{
-      groups: { rules: { name: string; health: string; lastError?: string }[] }[];
-    }>('rules', {});
-    return groups.flatMap(({ rules }) => rules);
-  }
-
   async stop(): Promise<void> {
     const ended = this.#child.exitCode === null ? once(this.#child, 'exit') : undefined;
     this.#child.kill('SIGTERM');
     await ended;
     rmSync(this.#folder, { recursive: true, force: true });
-  }
-
-  async #get<T>(path: string, parameters: Record<string, string>): Promise<T> {
-    const search = new URLSearchParams(parameters).toString();
-    const { json } = await ask(`${this.#url}/api/v1/${path}?${search}`);
-    if (json?.status !== 'success') throw new Error(`${search}: ${json?.error ?? 'no answer'}`);
-    return json.data as T;
   }
 }
 

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { AUDIT_EVENTS } from '../../src/audit/audit-event.ts';
 import { STATUS_BY_CODE } from '../../src/common/app-error.ts';
 import { until } from '../support/until.ts';
-import { DASHBOARD, PANELS, RULE_FILES, RULES } from './charts.ts';
+import { DASHBOARD, filledIn, PANEL_QUERIES, RULE_FILES, RULES } from './charts.ts';
 import { startClusterReplica } from './cluster-replica.ts';
-import { Prometheus, type Sample } from './programs.ts';
+import { Prometheus } from './programs.ts';
+import type { Sample } from './prometheus-api.ts';
 import { groupingsOf, type Selector, selectorsOf, withoutFilters } from './promql.ts';
 import { Scene } from './scene.ts';
 
@@ -26,17 +27,13 @@ const CLOSED_LISTS: Record<string, ReadonlySet<string>> = {
   event: new Set(AUDIT_EVENTS),
 };
 
-const filledIn = (query: string): string =>
-  Object.entries(VARIABLES).reduce((text, [name, value]) => text.replaceAll(name, value), query);
 /** A subquery's steps are at full minutes: in a Prometheus of some seconds there is none yet. */
 const inSeconds = (query: string): string => query.replaceAll(/(?<=\[\w+:)5m(?=\])/g, '1s');
 const nameOf = ({ alert, record }: (typeof RULES)[number]): string => alert ?? record ?? '';
 
 const RULE_QUERIES = RULES.map((rule) => ({ name: nameOf(rule), expr: inSeconds(rule.expr) }));
-const PANEL_QUERIES = PANELS.flatMap(({ title, targets = [] }) =>
-  targets.map(({ refId, expr }) => ({ name: `${title}, ${refId}`, expr: filledIn(expr) })),
-);
-const QUERIES = [...RULE_QUERIES, ...PANEL_QUERIES];
+const FILLED_QUERIES = PANEL_QUERIES.map(({ name, expr }) => ({ name, expr: filledIn(expr, VARIABLES) }));
+const QUERIES = [...RULE_QUERIES, ...FILLED_QUERIES];
 
 let scene: Scene;
 let prometheus: Prometheus;
@@ -136,7 +133,8 @@ describe.each(QUERIES)('$name', ({ expr }) => {
 it('the dashboard’s variables find their values', async () => {
   for (const { name, type, query } of DASHBOARD.templating.list) {
     if (type !== 'query' || typeof query === 'string') continue;
-    const [, selector = '', label = ''] = /^label_values\((.+), (\w+)\)$/.exec(filledIn(query.query)) ?? [];
+    const [, selector = '', label = ''] =
+      /^label_values\((.+), (\w+)\)$/.exec(filledIn(query.query, VARIABLES)) ?? [];
     const found = (await prometheus.series(selector)).map((labels) => labels[label]);
     expect([name, found.filter((value) => value !== undefined && value !== '').length]).not.toEqual([
       name,

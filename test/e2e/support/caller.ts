@@ -8,7 +8,7 @@ const NAME = 'caller';
 const fileAt = (name: string): string => readFileSync(new URL(`./caller/${name}`, import.meta.url), 'utf8');
 
 /** A script as the pod's `node -e` takes it, which has no file beside it to import. */
-function scriptAt(name: string): string {
+export function scriptAt(name: string): string {
   const shared = Buffer.from(fileAt('ingress.mjs'), 'utf8').toString('base64');
   return fileAt(name).replace('./ingress.mjs', `data:text/javascript;base64,${shared}`);
 }

@@ -16,4 +16,5 @@ export const IMAGES = {
   previous: process.env['VESTIBULE_PREVIOUS_IMAGE'] ?? 'localhost/vestibule:previous',
   simulator: process.env['VESTIBULE_SIMULATOR_IMAGE'] ?? 'localhost/vestibule-simulator:e2e',
   postgres: process.env['POSTGRES_IMAGE'] ?? 'localhost/postgres:e2e',
+  prometheus: process.env['PROMETHEUS_IMAGE'] ?? 'localhost/prometheus:e2e',
 };

@@ -15,6 +15,8 @@ import { applyOverlay } from './kustomize.ts';
 const run = promisify(execFile);
 const CHART = fileURLToPath(new URL('../../../charts/vestibule', import.meta.url));
 const HELM_TIMEOUT_MS = 300_000;
+/** For templates, which are made without asking the cluster. */
+const KUBE_VERSION = 'v1.30.0';
 /** Of the ingress controller, from a pod. */
 const INGRESS_ADDRESS = process.env['INGRESS_ADDRESS'] ?? '10.244.0.1';
 const INGRESS_CLASS = process.env['INGRESS_CLASS'] ?? 'test';
@@ -75,9 +77,15 @@ export class Installation {
 
   /** `helm install` or `helm upgrade`, until all pods are ready. */
   async helm(verb: 'install' | 'upgrade', values: Record<string, unknown> = {}): Promise<void> {
-    const file = join(this.#folder, 'values.json');
-    await writeFile(file, JSON.stringify({ ...this.#values(), ...values }));
+    const file = await this.#writeValues(values);
     await this.runHelm(verb, RELEASE, CHART, '--values', file, '--wait', '--timeout', '240s');
+  }
+
+  /** What one of the chart's templates makes of these values, as YAML. */
+  async rendered(template: string, values: Record<string, unknown>): Promise<string> {
+    const file = await this.#writeValues(values);
+    const which = ['--show-only', template, '--kube-version', KUBE_VERSION];
+    return this.runHelm('template', RELEASE, CHART, '--values', file, ...which);
   }
 
   async runHelm(...args: string[]): Promise<string> {
@@ -126,6 +134,12 @@ export class Installation {
       await this.kube.close();
       await rm(this.#folder, { recursive: true });
     }
+  }
+
+  async #writeValues(values: Record<string, unknown>): Promise<string> {
+    const file = join(this.#folder, 'values.json');
+    await writeFile(file, JSON.stringify({ ...this.#values(), ...values }));
+    return file;
   }
 
   #values(): Record<string, unknown> {

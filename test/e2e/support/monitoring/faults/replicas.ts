@@ -6,8 +6,8 @@ import { PATIENT_FACTOR } from '../prometheus-pod.ts';
 import type { Fault } from './fault.ts';
 
 const REPLICAS = 2;
-/** Less than it takes for what it is asked then. */
-const LITTLE_CPU = '40m';
+/** 2 ms in 100: less than it takes for what it is asked then, so that one turn of its event loop lasts several of these. */
+const LITTLE_CPU = '20m';
 /** A row each: with them the 16 MiB that may wait for the file are full within three minutes. */
 const TOKENS_PER_SECOND = 180;
 
@@ -17,7 +17,7 @@ const scaleTo = (stage: Stage, replicas: number): Promise<string> =>
 /** In place: a pod that starts with so little would never be ready. */
 async function giveCpu(stage: Stage, cpu: string): Promise<void> {
   const [first] = await stage.servers();
-  const resources = { requests: { cpu: '20m' }, limits: { cpu } };
+  const resources = { requests: { cpu: LITTLE_CPU }, limits: { cpu } };
   const patch = { spec: { containers: [{ name: 'vestibule', resources }] } };
   await stage.kubectl('patch', 'pod', first!.name, '--subresource=resize', '-p', JSON.stringify(patch));
 }

@@ -21,6 +21,9 @@ export const PROJECT_ID = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$';
 /** Entries of Secrets that hold TURN secrets: no key's, unless somebody names it so. */
 export const TURN_ENTRY = '^turn[-._a-zA-Z0-9]{0,249}$';
 const ICE_HOST = '([A-Za-z0-9]([-.A-Za-z0-9]{0,251}[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]{2,45}\\])(:[0-9]{1,5})?';
+/** Seconds that the credentials of relays live where a Project says nothing else. */
+export const TURN_TTL_S = 600;
+
 /** A STUN or TURN URL, of RFC 7064 and 7065. */
 export const ICE_URL = `^(stuns?:${ICE_HOST}|turns?:${ICE_HOST}(\\?transport=(udp|tcp))?)$`;
 /** What \s is differs between JavaScript and RE2: the classes of Unicode are the same in both. */
@@ -215,12 +218,15 @@ const Turn = Type.Object(
         description: 'The user name, for static; the secret is its credential.',
       }),
     ),
-    ttlSeconds: Type.Integer({
-      minimum: 60,
-      maximum: 86_400,
-      default: 600,
-      description: 'Seconds that credentials live; static ones are asked for again after them.',
-    }),
+    // Its default is not in the schema: the API server would write it into every Project, and a release that does not know
+    // the field refuses those.
+    ttlSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 60,
+        maximum: 86_400,
+        description: `Seconds that credentials live; static ones are asked for again after them. ${TURN_TTL_S} without it.`,
+      }),
+    ),
     secretRef: Type.Optional(
       Type.Object(
         {

@@ -111,6 +111,40 @@ describe('a resource', () => {
   });
 });
 
+/** What the first release knows: it refuses all else, also what the API server wrote into a Project by itself. */
+const FIRST_DEFAULTS = [
+  'provider',
+  'provider.type',
+  'provider.baseUrl',
+  'keySecretRef',
+  'keySecretRef.key',
+  'access',
+  'access.projectId',
+  'access.allowedOrigins',
+  'access.perAddress',
+  'access.perAddress.requests',
+  'access.perAddress.windowSeconds',
+  'session',
+  'session.maxConcurrent',
+  'session.secretTtlSeconds',
+  'session.leaseSeconds',
+  'session.maxDurationSeconds',
+  'session.models',
+  'session.voices',
+  'session.defaults',
+  'limits',
+  'limits.requests',
+  'limits.windowSeconds',
+  'turn',
+  'turn.type',
+  'suspended',
+];
+
+it('a Project that says nothing is read by each release, also after a roll-back', () => {
+  const stored = filled(schemas.Project.properties!['spec']!, { turn: {} });
+  expect(FIRST_DEFAULTS).toEqual(expect.arrayContaining(pathsOf(stored)));
+});
+
 describe('a sample', () => {
   it.each(samples)('is valid: $file', ({ manifests, problems }) => {
     expect(problems).toEqual([]);

@@ -11,6 +11,7 @@ import {
   MAX_NAME_LENGTH,
   ProjectManifest,
   type ProjectSpec,
+  TURN_TTL_S,
 } from './project-schema.ts';
 import { brokenRules, CLIENT_RULES, PROJECT_RULES } from './resource-rules.ts';
 
@@ -118,7 +119,7 @@ export function readClient(manifest: Manifest): Checked<Client> {
 
 /** Of a spec that keeps the rules, which say what each type has. */
 function turnSettings({ type, ...turn }: ProjectSpec['turn']): TurnSettings | undefined {
-  return type === 'none' ? undefined : ({ type, ...turn } as TurnSettings);
+  return type === 'none' ? undefined : ({ type, ttlSeconds: TURN_TTL_S, ...turn } as TurnSettings);
 }
 
 function projectProblems(

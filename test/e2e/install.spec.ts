@@ -37,14 +37,19 @@ describe('a release of the chart', () => {
     expect(await installation.runHelm('test', RELEASE, '--timeout', '90s')).toMatch(/Phase: +Succeeded/);
   }, 120_000);
 
-  it.each(['/projects', '/sessions', '/clients/any/token', '/audit-logs', '/health/vault', '/readyz'])(
-    'does not show %s to the world',
-    async (path) => {
-      const { status, headers } = await installation.caller.ask({ path });
-      expect(status).toBe(404);
-      expect(headers).not.toHaveProperty('x-request-id');
-    },
-  );
+  it.each([
+    '/dashboard',
+    '/projects',
+    '/sessions',
+    '/clients/any/token',
+    '/audit-logs',
+    '/health/vault',
+    '/readyz',
+  ])('does not show %s to the world', async (path) => {
+    const { status, headers } = await installation.caller.ask({ path });
+    expect(status).toBe(404);
+    expect(headers).not.toHaveProperty('x-request-id');
+  });
 
   it('shows what callers need to the world', async () => {
     const statuses = await Promise.all(

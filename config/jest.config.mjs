@@ -17,7 +17,7 @@ export default {
   rootDir: '..',
   testMatch: [
     '<rootDir>/{src,bench}/**/*.spec.ts',
-    '<rootDir>/test/{contract,faults,integration}/**/*.spec.ts',
+    '<rootDir>/test/{contract,docs,faults,integration}/**/*.spec.ts',
   ],
   extensionsToTreatAsEsm: ['.ts'],
   transform: typescript,

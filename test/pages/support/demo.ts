@@ -19,8 +19,9 @@ export interface Demo extends AsyncDisposable {
   directory: string;
 }
 
-export async function startDemo(environment: Record<string, string> = {}): Promise<Demo> {
-  const directory = mkdtempSync(join(tmpdir(), 'vestibule-demo-'));
+/** @param options.directory instead of one that is made, and removed at the end. */
+export async function startDemo(options: { directory?: string } = {}): Promise<Demo> {
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'vestibule-demo-'));
   const demo = spawn(process.execPath, [START], {
     env: {
       PATH: process.env['PATH'],
@@ -28,7 +29,6 @@ export async function startDemo(environment: Record<string, string> = {}): Promi
       PORT: '0',
       OPS_PORT: '0',
       LOG_LEVEL: 'warn',
-      ...environment,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,0 +1,143 @@
+/** That every command and program in the documentation is run by a test, or says here why it is not. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { blocksOf, pages, ROOT } from './support/blocks.ts';
+
+const RUNNABLE = new Set(['sh', 'js', 'ts', 'py', 'sql']);
+const COMMANDS = 'test/docs/commands.spec.ts';
+const GUIDE = 'test/docs/api-guide.spec.ts';
+const RESTORE = 'test/e2e/long/restore.spec.ts';
+
+/** Blocks of a page, by the heading above them and what they begin with; run as they stand by a spec, or not. */
+const BLOCKS: readonly (readonly [
+  page: string,
+  section: RegExp,
+  begins: RegExp,
+  { by: string } | { not: string },
+])[] = [
+  [
+    'README.md',
+    /^Start$/,
+    /^npm ci/,
+    { not: 'CI: npm ci, npm test; npm start by test/pages/support/demo.ts' },
+  ],
+  ['README.md', /./, /^(curl|umask)/, { by: COMMANDS }],
+  ['docs/tutorial.md', /./, /^npm ci/, { not: 'as in README.md' }],
+  ['docs/tutorial.md', /./, /^(?!npm ci)/, { by: COMMANDS }],
+  ['docs/api.md', /^The whole flow$/, /^const/, { by: 'test/pages/snippets.spec.ts' }],
+  [
+    'docs/api.md',
+    /^The whole flow$/,
+    /^import \{ Open/,
+    { not: 'compiled alone: the simulator takes no WebSocket' },
+  ],
+  ['docs/api.md', /./, /^import (json|OpenAI)/, { by: GUIDE }],
+  ['docs/api.md', /^For operators$/, /^const answer/, { by: GUIDE }],
+  ['docs/api.md', /./, /^(base|curl|key=|id=|printf)/, { by: COMMANDS }],
+  ['docs/migration.md', /./, /./, { by: COMMANDS }],
+  ['docs/runbooks/VestibuleKeyRejected.md', /./, /./, { by: COMMANDS }],
+  ['docs/operations.md', /^(Back up|Restore)$/, /./, { by: RESTORE }],
+  ['docs/operations.md', /^TURN$/, /^curl/, { by: COMMANDS }],
+  [
+    'docs/operations.md',
+    /^TURN$/,
+    /^openssl/,
+    { not: 'needs a cluster; its samples by test/e2e/crds.spec.ts' },
+  ],
+  [
+    'docs/operations.md',
+    /^Install$/,
+    /./,
+    { not: 'needs a database with TLS; the same chart by test/e2e/install.spec.ts' },
+  ],
+  [
+    'docs/operations.md',
+    /^(Ingress and TLS|First key)$/,
+    /./,
+    { not: 'needs an installation; deposits by test/e2e/deposits.spec.ts' },
+  ],
+  [
+    'docs/operations.md',
+    /^(Upgrade|Roll back|Uninstall)/,
+    /^helm/,
+    { not: 'the same helm commands by test/e2e/long/upgrade.spec.ts' },
+  ],
+  [
+    'docs/audit.md',
+    /^Signed heads$/,
+    /./,
+    { not: 'needs the signing key of the service; each command by test/integration/audit-heads.spec.ts' },
+  ],
+  ['docs/database.md', /./, /^-- who waits/, { by: 'test/docs/queries.spec.ts' }],
+  ['docs/capacity.md', /./, /^SELECT/, { by: 'test/docs/queries.spec.ts' }],
+  [
+    'docs/image.md',
+    /./,
+    /^(docker|IMAGE|npm run sbom)/,
+    { not: 'needs docker, or a release; the image by test/image/image.spec.ts' },
+  ],
+  [
+    'docs/kubernetes.md',
+    /./,
+    /^(kubectl|curl)/,
+    {
+      not: 'needs a cluster; the same steps by test/e2e/deposits.spec.ts, test/e2e/service-accounts.spec.ts',
+    },
+  ],
+  ['docs/runbooks/VestibuleDown.md', /./, /^kubectl/, { not: 'is for a cluster in trouble' }],
+  [
+    'charts/vestibule/README.md',
+    /./,
+    /^(kubectl|helm|for crd)/,
+    { not: 'needs a registry; the same chart by test/e2e/install.spec.ts' },
+  ],
+  [
+    'k8s/README.md',
+    /./,
+    /^kubectl/,
+    { not: 'the same manifests by test/e2e/crds.spec.ts, test/e2e/demo.spec.ts' },
+  ],
+  ['k8s/rbac/README.md', /./, /^kubectl/, { not: 'the same roles by test/e2e/permissions.spec.ts' }],
+  ['CONTRIBUTING.md', /./, /^npm ci/, { not: 'CI runs them; their names are checked below' }],
+];
+
+const blocks = pages().flatMap((page) => blocksOf(page).filter(({ language }) => RUNNABLE.has(language)));
+
+it('has one entry for every block that can be run', () => {
+  const wrong = blocks.flatMap(({ page, section, line, code }) => {
+    const found = BLOCKS.filter(([of, at, begins]) => of === page && at.test(section) && begins.test(code));
+    return found.length === 1 ? [] : [`${page}:${line} has ${found.length} entries`];
+  });
+  expect(wrong).toEqual([]);
+});
+
+it('has no entry without a block, and none of a spec that does not read the page', () => {
+  const wrong = BLOCKS.flatMap(([page, section, begins, run]) => {
+    const entry = `${page} ${String(section)} ${String(begins)}`;
+    const used = blocks.some(
+      (each) => each.page === page && section.test(each.section) && begins.test(each.code),
+    );
+    if (!used) return [`${entry}: there is no such block`];
+    const specs = 'by' in run ? [run.by] : (run.not.match(/test\/[\w/.-]+\.ts/g) ?? []);
+    const absent = specs.filter((spec) => !existsSync(join(ROOT, spec)));
+    if (absent.length > 0) return [`${entry}: there is no ${absent.join()}`];
+    return 'by' in run && !readFileSync(join(ROOT, run.by), 'utf8').includes(`'${page}'`)
+      ? [`${entry}: ${run.by} does not read it`]
+      : [];
+  });
+  expect(wrong).toEqual([]);
+});
+
+it('names npm scripts that there are', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  const named = blocks.flatMap(({ code, page, line }) =>
+    [...code.matchAll(/\bnpm (?:run )?(?!run\b|ci\b)([\w:]+)/g)].map(([, name = '']) => ({
+      name,
+      at: `${page}:${line}`,
+    })),
+  );
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter(({ name }) => scripts[name] === undefined)).toEqual([]);
+});

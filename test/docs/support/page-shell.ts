@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Block } from './blocks.ts';
+
+const TIMEOUT_MS = 90_000;
+const BEGINS = '@@block ';
+const STATUS = '@@status ';
+
+/**
+ * What the commands of a page find: a shell in which each request also tells its status, and which ends at the first
+ * command that fails. Nothing else is different from a terminal.
+ */
+const PRELUDE = `set -euo pipefail
+curl() { command curl --max-time 20 "$@" -w '%{stderr}${STATUS}%{http_code}\\n'; }
+begins() { echo "${BEGINS}$1"; echo "${BEGINS}$1" >&2; }
+vestibule() { node dist/main.js "$@"; }
+`;
+
+export interface Ran {
+  block: Block;
+  /** Of its requests, in order. */
+  statuses: number[];
+  printed: string;
+}
+
+export interface Place {
+  /** Where the shell is. */
+  folder: string;
+  environment?: Record<string, string>;
+  /** What stands on the page, and what it is here. */
+  here: readonly (readonly [string, string])[];
+}
+
+/** Runs the blocks in one shell, in their order, as somebody would who pastes them one after the other. */
+export async function runBlocks(
+  blocks: readonly Block[],
+  { folder, environment, here }: Place,
+): Promise<Ran[]> {
+  const script = blocks.map(({ code }, index) => `begins ${index}\n${code}`);
+  const text = here.reduce((before, [there, value]) => before.replaceAll(there, value), script.join('\n'));
+  const { code, stdout, stderr } = await bash(PRELUDE + text, folder, environment);
+  const [printed, said] = [parts(stdout), parts(stderr)];
+  if (code !== 0) {
+    const last = blocks[said.length - 1];
+    throw new Error(`${last?.page}:${last?.line}: ended with ${code}: ${printed.at(-1)}${said.at(-1)}`);
+  }
+  return blocks.map((block, index) => ({
+    block,
+    printed: printed[index] ?? '',
+    statuses: [...(said[index] ?? '').matchAll(new RegExp(`${STATUS}(\\d+)`, 'g'))].map(([, n]) => Number(n)),
+  }));
+}
+
+function parts(output: string): string[] {
+  return output.split(new RegExp(`${BEGINS}\\d+\\n`)).slice(1);
+}
+
+/** What is under way after the time-out ends as a whole: bash alone would leave behind what it waits for. */
+async function bash(
+  script: string,
+  folder: string,
+  environment: Record<string, string> = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn('bash', ['-c', script], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], HOME: folder, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const timer = setTimeout(() => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  }, TIMEOUT_MS);
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+    });
+  }
+  try {
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code, ...output };
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { VERSION } from '../common/version.ts';
 import { SettingsError } from '../config/load-settings.ts';
 import { addAuditCommands } from './audit-commands.ts';
+import { addHelp } from './help.ts';
 
 const USAGE_EXIT_CODE = 2;
 /** What the packages need that the rooms import. npm scripts and npx run Node 24. */
@@ -39,6 +40,7 @@ export async function run(argv: string[]): Promise<void> {
     .option('--json', 'print the findings as JSON', false)
     .action(async ({ json }: { json: boolean }) => (await import('./doctor.ts')).doctorCommand(json));
   addAuditCommands(program);
+  addHelp(program);
   try {
     await program.parseAsync(argv);
   } catch (error) {

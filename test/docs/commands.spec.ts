@@ -1,8 +1,7 @@
 /** Runs the commands of pages as they stand there, against what `npm start` starts, and looks at what they print. */
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Demo, startDemo } from '../pages/support/demo.ts';
+import { type Demo, enterableFolder, startDemo } from '../pages/support/demo.ts';
 import { ask } from '../support/ask.ts';
 import { aKey } from '../support/manifests.ts';
 import { type Block, blocksOf, ROOT } from './support/blocks.ts';
@@ -27,7 +26,7 @@ let checkout: string;
 let demo: Demo;
 
 beforeAll(async () => {
-  checkout = mkdtempSync(join(tmpdir(), 'vestibule-docs-'));
+  checkout = enterableFolder('vestibule-docs-');
   for (const name of USED) symlinkSync(join(ROOT, name), join(checkout, name));
   demo = await startDemo({ directory: join(checkout, '.vestibule') });
 }, 90_000);

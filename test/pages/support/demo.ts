@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,9 +19,16 @@ export interface Demo extends AsyncDisposable {
   directory: string;
 }
 
+/** A new one, which root's PostgreSQL can pass through: else its data would be elsewhere, and stay. */
+export function enterableFolder(prefix: string): string {
+  const folder = mkdtempSync(join(tmpdir(), prefix));
+  chmodSync(folder, 0o711);
+  return folder;
+}
+
 /** @param options.directory instead of one that is made, and removed at the end. */
 export async function startDemo(options: { directory?: string } = {}): Promise<Demo> {
-  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'vestibule-demo-'));
+  const directory = options.directory ?? enterableFolder('vestibule-demo-');
   const demo = spawn(process.execPath, [START], {
     env: {
       PATH: process.env['PATH'],

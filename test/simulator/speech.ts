@@ -11,6 +11,8 @@ const SPEECH_MS = 60;
 const WINDOW_MS = 1_000;
 /** Without a pause a turn ends all the same, so that a steady tone is answered too. */
 export const TURN_MS = 3_000;
+/** By the clock: the time of the audio is what its sender says. */
+export const LONGEST_TURN_MS = 6_000;
 
 export interface Turn {
   /** In milliseconds of the audio that was heard. */
@@ -20,10 +22,18 @@ export interface Turn {
 
 /** Says when speech starts and stops, by the time of the audio itself. */
 export class SpeechDetector {
+  readonly #now: () => number;
   #first: number | undefined;
   #atMs = 0;
+  /** What may become speech; of speech, its last voice alone. */
   #voicedAtMs: number[] = [];
   #startMs: number | undefined;
+  #startedAt = 0;
+
+  /** `now` counts milliseconds, and is never set. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   get speaking(): boolean {
     return this.#startMs !== undefined;
@@ -42,10 +52,10 @@ export class SpeechDetector {
   heard({ timestamp, level }: Heard, silenceMs: number): 'started' | 'stopped' | undefined {
     this.#first ??= timestamp;
     this.#atMs = ((timestamp - this.#first + TIMESTAMPS) % TIMESTAMPS) / (HZ / 1000);
-    if (level === undefined || level < VOICE_LEVEL) this.#voicedAtMs.push(this.#atMs);
-    if (this.#startMs === undefined) return this.#start();
-    const quietMs = this.#atMs - (this.#voicedAtMs.at(-1) ?? this.#startMs);
-    return quietMs >= silenceMs || this.#atMs - this.#startMs >= TURN_MS ? 'stopped' : undefined;
+    const voiced = level === undefined || level < VOICE_LEVEL;
+    if (this.#startMs === undefined) return this.#start(voiced);
+    if (voiced) this.#voicedAtMs = [this.#atMs];
+    return this.#isOver(this.#startMs, silenceMs) ? 'stopped' : undefined;
   }
 
   /** Takes the turn that has stopped; listening starts afresh. */
@@ -56,11 +66,19 @@ export class SpeechDetector {
     return turn;
   }
 
-  #start(): 'started' | undefined {
+  #isOver(startMs: number, silenceMs: number): boolean {
+    const quietMs = this.#atMs - (this.#voicedAtMs.at(-1) ?? startMs);
+    if (quietMs >= silenceMs || this.#atMs - startMs >= TURN_MS) return true;
+    return this.#now() - this.#startedAt >= LONGEST_TURN_MS;
+  }
+
+  #start(voiced: boolean): 'started' | undefined {
+    if (voiced) this.#voicedAtMs.push(this.#atMs);
     this.#voicedAtMs = this.#voicedAtMs.filter((at) => this.#atMs - at < WINDOW_MS);
     const [first] = this.#voicedAtMs;
     if (first === undefined || this.#voicedAtMs.length * PACKET_MS < SPEECH_MS) return undefined;
     this.#startMs = first;
+    this.#startedAt = this.#now();
     return 'started';
   }
 }

@@ -3,12 +3,16 @@ import type { ConversationItem } from './events.ts';
 import { dig } from './ga-session.ts';
 
 /** Of one conversation; beyond, the oldest are forgotten. */
-const ITEMS_KEPT = 500;
+export const ITEMS_KEPT = 500;
+/** As JSON, all of them together. */
+export const MAX_ITEMS_BYTES = 1_048_576;
 const QUOTED_CHARACTERS = 200;
 
 /** The items of a conversation, in their order. */
 export class Items {
   #items: ConversationItem[] = [];
+  readonly #bytes = new WeakMap<ConversationItem, number>();
+  #total = 0;
 
   get lastId(): string | null {
     const last = this.#items.at(-1);
@@ -22,11 +26,22 @@ export class Items {
   add(item: ConversationItem, afterId: unknown = this.lastId): void {
     const after = this.#items.findIndex((one) => idOf(one) === afterId);
     this.#items.splice(after + 1, 0, item);
-    if (this.#items.length > ITEMS_KEPT) this.#items.shift();
+    const bytes = Buffer.byteLength(JSON.stringify(item));
+    this.#bytes.set(item, bytes);
+    this.#total += bytes;
+    while (this.#items.length > ITEMS_KEPT || this.#total > MAX_ITEMS_BYTES)
+      this.#forget(this.#items.shift());
   }
 
   remove(id: unknown): void {
-    this.#items = this.#items.filter((item) => idOf(item) !== id);
+    const gone = this.find(id);
+    if (gone === undefined) return;
+    this.#items = this.#items.filter((item) => item !== gone);
+    this.#forget(gone);
+  }
+
+  #forget(item: ConversationItem | undefined): void {
+    this.#total -= (item && this.#bytes.get(item)) ?? 0;
   }
 
   /** What is to be answered, in words. */

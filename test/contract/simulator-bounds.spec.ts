@@ -1,10 +1,15 @@
 import { jest } from '@jest/globals';
 
+import { Call, CALL_LIMITS } from '../simulator/call.ts';
+import { Calls } from '../simulator/calls.ts';
 import type { ConversationItem } from '../simulator/events.ts';
 import { mint } from '../simulator/ga-answer.ts';
 import { Items, MAX_ITEMS_BYTES } from '../simulator/items.ts';
+import { loadWerift } from '../simulator/peer.ts';
+import type { Peer } from '../simulator/peer.ts';
 import { MAX_SECRETS_BYTES, Secrets } from '../simulator/secrets.ts';
 import { LONGEST_TURN_MS, SpeechDetector } from '../simulator/speech.ts';
+import { RealtimeCaller } from '../support/realtime-caller.ts';
 
 const KEY_FINGERPRINT = 'sha256:0123456789abcdef';
 
@@ -77,5 +82,72 @@ describe('what the provider simulator holds', () => {
       clock.mockRestore();
     }
     expect(secrets.size).toBe(2);
+  });
+});
+
+describe('a call of the provider simulator that has ended', () => {
+  const secret = { session: mint({}).session, expiresAt: 0, keyFingerprint: KEY_FINGERPRINT };
+  const ended: string[] = [];
+
+  function callTo(sent: string[], close: () => Promise<void>): { call: Call; peer: Peer } {
+    const call = new Call(secret, CALL_LIMITS, ({ id }) => ended.push(id));
+    const peer = { answer: '', send: (text: string) => sent.push(text), waiting: () => 0, close };
+    return { call, peer };
+  }
+
+  it('answers nothing that still comes', async () => {
+    const sent: string[] = [];
+    const { call, peer } = callTo(sent, () => Promise.resolve());
+    await call.connect(peer);
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    await call.close();
+    const before = timers();
+    call.opened();
+    call.message('{"type":"response.create"}');
+    for (let timestamp = 0; timestamp < 9_600; timestamp += 960) call.heard({ timestamp, level: 0 });
+    call.alive();
+    expect(sent).toEqual([]);
+    expect(timers()).toBe(before);
+  });
+
+  it('leaves no timer when it ends in the middle of an answer', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const { call, peer } = callTo([], () => Promise.resolve());
+    await call.connect({
+      ...peer,
+      send: () => {
+        call.gone();
+      },
+    });
+    call.message('{"type":"response.create"}');
+    await call.close();
+    expect(timers()).toBe(before);
+  });
+
+  it('has ended also when its connection cannot be closed', async () => {
+    const { call, peer } = callTo([], () => Promise.reject(new Error('cannot be closed')));
+    await call.connect(peer);
+    call.gone();
+    await call.close();
+    expect(ended).toContain(call.id);
+  });
+
+  it('is given to nobody when it ended before it was answered', async () => {
+    const caller = new RealtimeCaller();
+    const calls = new Calls('127.0.0.1');
+    try {
+      const offer = await caller.offer();
+      await loadWerift();
+      const made = calls.make(offer, secret);
+      // It is answered within one turn of the loop, by many promises.
+      for (let steps = 0; calls.counts().open === 0 && steps < 10_000; steps += 1) await Promise.resolve();
+      await calls.hangUpAll();
+      expect(await made).toMatchObject({ status: 503 });
+      expect(calls.counts()).toEqual({ made: 0, open: 0 });
+    } finally {
+      await calls.stop();
+      await caller.close();
+    }
   });
 });

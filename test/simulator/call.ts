@@ -52,49 +52,59 @@ export class Call implements PeerListener {
     this.#silent = setTimeout(() => void this.close(), limits.silentMs);
   }
 
-  /** The call owns the peer from here on. */
-  async connect(peer: Peer): Promise<void> {
+  /** The call owns the peer from here on. False when it ended while its peer was made. */
+  async connect(peer: Peer): Promise<boolean> {
     this.#peer = peer;
-    // Ended while its peer was made.
-    if (this.#closed) await peer.close();
+    if (!this.#closed) return true;
+    await peer.close();
+    return false;
   }
 
   opened(): void {
-    this.#conversation.open();
+    if (!this.#over) this.#conversation.open();
   }
 
   message(text: string): void {
+    if (this.#over) return;
     this.#messages += 1;
-    if (this.#lastWords !== undefined) return;
     if (this.#messages > this.#limits.messages)
       this.#end('rate_limit_exceeded', 'Too many messages in one call.');
     else this.#conversation.message(text);
   }
 
   heard(packet: Parameters<PeerListener['heard']>[0]): void {
-    if (this.#lastWords === undefined) this.#conversation.heard(packet);
+    if (!this.#over) this.#conversation.heard(packet);
   }
 
   alive(): void {
-    this.#silent.refresh();
+    if (!this.#closed) this.#silent.refresh();
   }
 
   gone(): void {
     void this.close();
   }
 
+  /** Never rejects. */
   close(): Promise<void> {
     return (this.#closed ??= this.#close());
   }
 
+  /** Nothing that still comes is answered. */
+  get #over(): boolean {
+    return this.#closed !== undefined || this.#lastWords !== undefined;
+  }
+
   async #close(): Promise<void> {
+    // What could not be said ends a call in the middle of an answer: first that sets all the timers it sets.
+    await Promise.resolve();
     for (const timer of [this.#lasts, this.#silent, this.#lastWords]) clearTimeout(timer);
     this.#conversation.close();
     try {
       await this.#peer?.close();
-    } finally {
-      this.#ended(this);
+    } catch {
+      // Nobody waits for the end of a call who could do anything about it.
     }
+    this.#ended(this);
   }
 
   #expire(): void {
@@ -103,7 +113,7 @@ export class Call implements PeerListener {
   }
 
   #end(code: string, message: string): void {
-    if (this.#lastWords !== undefined) return;
+    if (this.#over) return;
     this.#conversation.close();
     this.#send({
       type: 'error',

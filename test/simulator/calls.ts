@@ -49,7 +49,9 @@ export class Calls {
     this.#open.set(call.id, call);
     try {
       const peer = await answer(werift, offer, this.#host, call);
-      await call.connect(peer);
+      if (!(await call.connect(peer))) {
+        return refusal(503, 'The call ended before it was answered.', { type: 'server_error' });
+      }
       this.#made += 1;
       return { id: call.id, answer: peer.answer };
     } catch {

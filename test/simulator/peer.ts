@@ -118,7 +118,8 @@ class WeriftPeer implements Peer {
       transceiver.setDirection('sendrecv');
       transceiver.onTrack.subscribe((track) => {
         this.#echo(track);
-        void transceiver.sender.replaceTrack(track);
+        // A track that ended already is one that says nothing.
+        transceiver.sender.replaceTrack(track).catch(() => undefined);
       });
     });
     connection.onDataChannel.subscribe((channel) => {
@@ -149,9 +150,12 @@ class WeriftPeer implements Peer {
 
   async #close(): Promise<void> {
     // Before its transport goes, as the connection would have it: so the other side is told.
-    await this.#connection.sctpTransport?.stop();
-    await sent();
-    await this.#connection.close();
+    try {
+      await this.#connection.sctpTransport?.stop();
+      await sent();
+    } finally {
+      await this.#connection.close();
+    }
   }
 
   #use(channel: RTCDataChannel): void {

@@ -53,8 +53,8 @@ export const REPLICA_FAULTS: readonly Fault[] = [
     traffic: async (stage) => [{ ...sessionsOf(PROJECT, 5), base: await stage.baseOfOne() }],
     end: (stage) => giveCpu(stage, VALUES.resources.limits.cpu),
     fires: ['EventLoopBlocked server'],
-    // What it does is late, and so is what it answers to Prometheus.
-    mayFire: ['LatencyBurnsFast', 'Slow'],
+    // What it does is late. At first, while nothing is compiled yet, so late that the database's answers are in vain.
+    mayFire: ['DatabaseAway', 'LatencyBurnsFast', `ReplicasDisagree ${PROJECT}`, 'Slow'],
     factor: PATIENT_FACTOR,
     withinMs: 150_000,
   },

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { type ApiError, toApiError } from './admin-api.ts';
+import { OneAtATime } from './one-at-a-time.ts';
 
 export interface Loaded<T> {
   /** The last that was loaded; it stays while a later attempt fails. */
@@ -9,28 +10,32 @@ export interface Loaded<T> {
   reload: () => void;
 }
 
-/** Loads when it is first drawn, whenever `load` is another one, and when it is told to. The last to be asked wins. */
+/**
+ * Loads when it is first drawn, whenever `load` is another one, and when it is told to: one at a time. Answers to
+ * another `load` are dropped.
+ */
 export function useLoad<T>(load: () => Promise<T>): Loaded<T> {
   const [state, setState] = useState<{ value?: T; error?: ApiError }>({});
-  const asked = useRef(0);
-  const reload = useCallback(() => {
-    asked.current += 1;
-    const mine = asked.current;
-    load().then(
+  const current = useRef<OneAtATime<T> | undefined>(undefined);
+  useEffect(() => {
+    const asking = new OneAtATime(
+      load,
       (value) => {
-        if (asked.current === mine) setState({ value });
+        setState({ value });
       },
-      (error: unknown) => {
-        if (asked.current === mine) setState(({ value }) => ({ value, error: toApiError(error) }));
+      (error) => {
+        setState(({ value }) => ({ value, error: toApiError(error) }));
       },
     );
-  }, [load]);
-  useEffect(() => {
-    reload();
+    current.current = asking;
+    asking.reload();
     return () => {
-      asked.current += 1;
+      asking.stop();
     };
-  }, [reload]);
+  }, [load]);
+  const reload = useCallback(() => {
+    current.current?.reload();
+  }, []);
   return { value: state.value, error: state.error, reload };
 }
 

@@ -1,8 +1,8 @@
 import { auditEntry } from '../audit/audit-entry.ts';
 import type { AuditDetails, AuditOrigin } from '../audit/audit-event.ts';
 import { notFound } from '../common/app-error.ts';
+import { Gate } from '../common/gate.ts';
 import { SESSION_ID_PATTERN, sessionOfLeaseToken, sha256Hex } from '../common/ids.ts';
-import { Gate } from './gate.ts';
 import type { SessionQueries, SessionRow, SessionState } from './session-queries.ts';
 import type { SessionStore } from './session-store.ts';
 

@@ -1,4 +1,5 @@
 import { AppError, unavailable } from '../common/app-error.ts';
+import { Gate } from '../common/gate.ts';
 import { isTimedOut } from '../database/database-error.ts';
 import type { Installation } from '../database/installation.ts';
 import type { ProjectPseudonyms } from '../projects/project-pseudonyms.ts';
@@ -9,6 +10,17 @@ import { auditState, type ProjectTally, series, talliesOfProjects } from './stat
 
 /** Each may hold a connection for as long as a statement may take; the others serve sessions. */
 const MAX_AT_ONCE = 2;
+/** Different questions: equal ones wait as one. */
+const MAX_WAITING = 8;
+
+/** Of one question, and no reason to refuse another. */
+class RefusedQuestion {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
 
 /** Figures of all replicas over a range, from the database. */
 export class StatsService {
@@ -16,7 +28,9 @@ export class StatsService {
   readonly #registry: ProjectRegistry;
   readonly #pseudonyms: ProjectPseudonyms;
   readonly #installation: Installation;
-  #underWay = 0;
+  readonly #gate = new Gate({ maxAtOnce: MAX_AT_ONCE, maxWaiting: MAX_WAITING });
+  /** Not begun yet, by question: an answer that is being made may be older than who asks now. */
+  readonly #waiting = new Map<string, Promise<Record<string, unknown>>>();
 
   constructor(
     queries: StatsQueries,
@@ -29,16 +43,37 @@ export class StatsService {
     this.#installation = installation;
   }
 
-  async read(asked: AskedRange): Promise<Record<string, unknown>> {
-    if (this.#underWay >= MAX_AT_ONCE) throw unavailable('Others are being answered the same question.');
-    this.#underWay += 1;
+  read(asked: AskedRange): Promise<Record<string, unknown>> {
+    const question = JSON.stringify([asked.from, asked.to, asked.step]);
+    const waiting = this.#waiting.get(question);
+    if (waiting !== undefined) return waiting;
+    const waitsNoMore = (): void => {
+      if (this.#waiting.get(question) === answer) this.#waiting.delete(question);
+    };
+    const answer = this.#inTurn(asked, waitsNoMore).finally(waitsNoMore);
+    this.#waiting.set(question, answer);
+    return answer;
+  }
+
+  async #inTurn(asked: AskedRange, begin: () => void): Promise<Record<string, unknown>> {
+    const answer = await this.#gate.run(() => {
+      begin();
+      return this.#answer(asked);
+    });
+    if (answer instanceof RefusedQuestion) throw answer.error;
+    return answer;
+  }
+
+  async #answer(asked: AskedRange): Promise<Record<string, unknown> | RefusedQuestion> {
     try {
       return await this.#read(asked);
     } catch (error) {
-      if (!(error instanceof AppError) || !isTimedOut(error)) throw error;
-      throw unavailable('The range has more rows than can be counted in time: ask for a shorter one.', error);
-    } finally {
-      this.#underWay -= 1;
+      if (!(error instanceof AppError)) throw error;
+      if (error.code === 'invalid_request') return new RefusedQuestion(error);
+      if (!isTimedOut(error)) throw error;
+      return new RefusedQuestion(
+        unavailable('The range has more rows than can be counted in time: ask for a shorter one.', error),
+      );
     }
   }
 

@@ -219,21 +219,57 @@ describe('GET /stats', () => {
     expect(Math.abs(totals.opened.vault - 5 - filled)).toBeLessThanOrEqual(3);
   });
 
-  it('is ended when it takes too long, and keeps no more than two connections meanwhile', async () => {
+  const underWay = async (): Promise<number> => {
+    const [row] = await stack.database.query<{ n: number }>(
+      `SELECT count(*)::integer AS n FROM pg_stat_activity WHERE datname = current_database()
+        AND pid <> pg_backend_pid() AND wait_event_type = 'Lock' AND query LIKE '%audit_events%'`,
+    );
+    return row!.n;
+  };
+  const whileLocked = async (work: () => Promise<void>): Promise<void> => {
     const client = new pg.Client({ connectionString: stack.database.superuserUrl });
     await client.connect();
     try {
       await client.query('BEGIN; LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE');
-      const answers = await Promise.all([stats(), stats(), stats()]);
-      expect(answers.map(({ status, headers }) => [status, headers.get('retry-after')])).toEqual(
-        answers.map(() => [503, '1']),
-      );
-      const messages = answers.map(({ json }) => json.message as string);
-      expect(messages.filter((text) => text.includes('shorter'))).toHaveLength(2);
-      expect(messages.filter((text) => text.includes('same question'))).toHaveLength(1);
+      await work();
     } finally {
       await client.end();
     }
+  };
+
+  it('answers all who ask the same at once, and turns away what is too much that is different', async () => {
+    const same: Promise<Answer>[] = [];
+    const different: Promise<Answer>[] = [];
+    await whileLocked(async () => {
+      same.push(...Array.from({ length: 30 }, () => stats()));
+      await until('two are under way', async () => (await underWay()) === 2);
+      // One of those that wait is the same for all; it is no reason to refuse others that a range is refused.
+      different.push(stats('?from=2999-01-01T00:00:00Z'));
+      different.push(...Array.from({ length: 8 }, (_, nth) => stats(`?step=${nth + 60}`)));
+      const refused = await Promise.any(
+        different.map(async (one) => ((await one).status === 503 ? one : Promise.reject(new Error('other')))),
+      );
+      expect(refused.json.error).toBe('unavailable');
+      expect(await underWay()).toBe(2);
+    });
+    const statuses = async (asked: Promise<Answer>[]): Promise<number[]> =>
+      (await Promise.all(asked)).map(({ status }) => status).sort();
+    expect(await statuses(same)).toEqual(same.map(() => 200));
+    expect(await statuses(different)).toEqual([...Array.from({ length: 6 }, () => 200), 400, 503, 503]);
+  });
+
+  it('is ended when it takes too long, which others that wait are not refused for', async () => {
+    await whileLocked(async () => {
+      const [one, two] = [stats(), stats()];
+      await until('both are under way', async () => (await underWay()) === 2);
+      const third = stats('?step=60');
+      for (const { status, headers, json } of await Promise.all([one, two])) {
+        expect([status, headers.get('retry-after')]).toEqual([503, '1']);
+        expect(json.message).toContain('shorter');
+      }
+      await until('the third is under way', async () => (await underWay()) === 1);
+      void third.catch(() => undefined);
+    });
     expect((await stats()).status).toBe(200);
   });
 });

@@ -1,4 +1,4 @@
-import { TooBusyError } from '../common/submissions.ts';
+import { TooBusyError } from './submissions.ts';
 
 export interface GateOptions {
   maxAtOnce: number;

@@ -8,6 +8,19 @@ import { Playground, TALKING } from './support/playground.ts';
 const FREE_MS = 1_000;
 const SHORT = 'proj_short';
 const LEASE_S = 15;
+/** A browser whose prompt stays open until a test answers it. */
+const SLOW_MICROPHONE = `
+  const devices = navigator.mediaDevices;
+  const ask = devices.getUserMedia.bind(devices);
+  const answered = new Promise((resolve) => { globalThis.answerPrompt = resolve; });
+  let given;
+  devices.getUserMedia = async (wanted) => {
+    await answered;
+    return (given = await ask(wanted));
+  };
+  globalThis.hasLetGo = () => given?.getTracks().every(({ readyState }) => readyState === 'ended') ?? false;
+  undefined;
+`;
 
 let stack: Stack;
 let browser: PageBrowser;
@@ -123,6 +136,23 @@ describe('a conversation', () => {
     await playground.connect();
     await playground.page.getByRole('link', { name: 'Vestibule' }).click();
     await playground.slotIsFree(FREE_MS);
+  });
+
+  it('is ended while the browser asks for the microphone, and takes none that is given later', async () => {
+    playground = await Playground.open(stack, browser, { permissions: ['microphone'] });
+    const { page } = playground;
+    await page.evaluate(SLOW_MICROPHONE);
+    await page.getByLabel('The microphone').check();
+    await playground.start();
+    await playground.status('opening');
+    await playground.button('End').click();
+    await playground.status('not started');
+    expect(await playground.slotsTaken()).toBe(0);
+    await page.evaluate('answerPrompt()');
+    await until('what is given is let go', () => page.evaluate<boolean>('hasLetGo()'));
+    await playground.page.getByLabel('A tone').check();
+    await playground.connect();
+    expect(playground.problems).toEqual([]);
   });
 
   it('is given back when it is ended before it is connected', async () => {

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../support/unless-aborted.ts';
 import { LocalProblem } from './problem.ts';
 
 export type SoundSource = 'microphone' | 'tone';
@@ -23,10 +24,11 @@ export class Sound {
     this.#speaker.autoplay = true;
   }
 
-  static async open(source: SoundSource): Promise<Sound> {
+  /** Rejects as soon as the signal comes, though the browser may ask for the microphone until somebody answers. */
+  static async open(source: SoundSource, signal: AbortSignal): Promise<Sound> {
     const context = new AudioContext();
     try {
-      const stream = source === 'tone' ? tone(context) : await microphone();
+      const stream = source === 'tone' ? tone(context) : await microphone(signal);
       return new Sound(context, stream);
     } catch (error) {
       await context.close();
@@ -87,14 +89,16 @@ function tone(context: AudioContext): MediaStream {
   return target.stream;
 }
 
-async function microphone(): Promise<MediaStream> {
+async function microphone(signal: AbortSignal): Promise<MediaStream> {
   // Absent without HTTPS, whatever the types say.
   const devices = navigator.mediaDevices as MediaDevices | undefined;
   if (devices === undefined) throw new LocalProblem('microphone_insecure');
-  try {
-    return await devices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
-  } catch (error) {
+  const asked = devices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
+  return unlessAborted(asked, signal, (late) => {
+    for (const track of late.getTracks()) track.stop();
+  }).catch((error: unknown) => {
+    signal.throwIfAborted();
     const missing = error instanceof DOMException && error.name === 'NotFoundError';
     throw new LocalProblem(missing ? 'microphone_missing' : 'microphone_denied');
-  }
+  });
 }

@@ -80,7 +80,7 @@ export class Talk {
     this.#change({ ...AT_REST, phase: 'opening' });
     try {
       // Before a slot is taken: who is asked for the microphone may take a while.
-      this.#sound = await Sound.open(options.source);
+      this.#sound = await Sound.open(options.source, signal);
       signal.throwIfAborted();
       const { data, clockAhead } = await openSession(options, signal);
       this.#opened = data;

@@ -8,6 +8,7 @@ export class Listener {
   readonly stream: Readable;
   /** Whether it has had its first message. */
   greeted = false;
+  #ended = false;
 
   constructor(onGone: (listener: Listener) => void) {
     this.stream = new Readable({
@@ -22,7 +23,8 @@ export class Listener {
 
   /** Whether it keeps up. */
   send(text: string): boolean {
-    if (this.stream.destroyed) return true;
+    // What is pushed after the end would destroy what was not read yet.
+    if (this.#ended || this.stream.destroyed) return true;
     if (this.stream.readableLength > MAX_UNREAD_BYTES) {
       this.stream.destroy();
       return false;
@@ -33,7 +35,9 @@ export class Listener {
 
   /** After what was sent before. */
   end(): void {
-    if (!this.stream.destroyed) this.stream.push(null);
+    if (this.#ended || this.stream.destroyed) return;
+    this.#ended = true;
+    this.stream.push(null);
   }
 
   cut(): void {

@@ -119,6 +119,7 @@ export class LiveFeed {
     const reachable = await this.#ask(watch);
     if (reachable !== watch.reachable && watch.reachable !== undefined)
       this.#tell(watch, message('database', { reachable }));
+    if (reachable && watch.reachable === false) this.#forgetWhatIsKnown(watch);
     watch.reachable = reachable;
     if (this.#watch === watch) this.#greet(watch);
     await this.#tellTotals(watch);
@@ -170,6 +171,12 @@ export class LiveFeed {
     watch.totalsAt = now;
     watch.totals = await this.#sources.totals();
     this.#tell(watch, message('totals', watch.totals));
+  }
+
+  /** Who came while the database was away knows no levels, of which only changes are told: all begin again. */
+  #forgetWhatIsKnown(watch: Watch): void {
+    if (this.#watch !== watch) return;
+    for (const listener of this.#listeners) listener.greeted = false;
   }
 
   /** The first message for those who have none yet, once something is known. */

@@ -12,7 +12,7 @@ export interface Messages {
   database: { reachable: boolean };
 }
 
-/** The first message: what is so now. */
+/** What is so now: the first message, and again when the database is back. */
 export interface Snapshot {
   time: string;
   database: { reachable: boolean };

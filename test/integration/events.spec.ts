@@ -232,6 +232,26 @@ describe('GET /events', () => {
     await replica.database.stop();
   });
 
+  it('tells everybody what is so now when the database is back, also who came meanwhile, if nothing changed', async () => {
+    const replica = await addReplica(stack);
+    const first = await listen(replica.service.url);
+    const { live } = await first.next('snapshot');
+    const target = Number(new URL(stack.database.servingUrl).port);
+    replica.database.leadTo(1);
+    replica.database.drop();
+    expect(await first.next('database')).toEqual({ reachable: false });
+    const second = await listen(replica.service.url);
+    expect(await second.next('snapshot')).toMatchObject({ live: null });
+    replica.database.leadTo(target);
+    for (const each of [first, second]) {
+      const again = await until('there is a second snapshot', () => each.of('snapshot')[1]);
+      expect(again).toMatchObject({ database: { reachable: true }, live });
+    }
+    await Promise.all([first.close(), second.close()]);
+    await replica.service.stop();
+    await replica.database.stop();
+  });
+
   it('ends when its process is told to, which nobody keeps from ending', async () => {
     const service = await stack.addService({ VESTIBULE_DRAIN_SECONDS: '2' });
     const one = await listen(service.url);

@@ -334,6 +334,32 @@ describe('the audit on the page', () => {
 });
 
 describe('when something is away', () => {
+  it('does not say of a list that is not loaded that there is nothing in it', async () => {
+    const { page, close } = await browser.open(`${stack.url}/dashboard`);
+    const first = Promise.withResolvers<undefined>();
+    const second = Promise.withResolvers<undefined>();
+    // The sign-in's, one that fails, and the next.
+    const lists = [Promise.resolve(undefined), first.promise, second.promise].entries();
+    await page.route('**/projects', async (route) => {
+      const [index, isDue] = lists.next().value ?? [];
+      await isDue;
+      await (index === 1 ? route.abort() : route.continue());
+    });
+    try {
+      await signIn(page);
+      const projects = card(page, 'Projects');
+      await projects.getByText('Loading …').waitFor();
+      expect(await projects.innerText()).not.toContain('No project');
+      first.resolve(undefined);
+      await projects.getByText('Not loaded.').waitFor();
+      expect(await projects.innerText()).not.toContain('No project');
+      second.resolve(undefined);
+      await row(page, 'Projects', PROJECT).waitFor({ timeout: 20_000 });
+    } finally {
+      await close();
+    }
+  });
+
   it('says that the database is, and shows what is so once it is back', async () => {
     const replica = await addReplica(stack);
     const port = Number(new URL(stack.database.servingUrl).port);

@@ -11,7 +11,7 @@ import { Pager, usePages } from './pager.tsx';
 import { Problem } from './problem.tsx';
 import { Records } from './records.tsx';
 import type { AuditPage, AuditRow, Stats } from './types.ts';
-import { useLoad } from './use-load.ts';
+import { emptyText, useLoad } from './use-load.ts';
 
 const PAGE_ROWS = 25;
 const MEDIA_TYPES = { json: 'application/json', jsonl: 'application/x-ndjson' } as const;
@@ -52,19 +52,19 @@ export function Audit({ api, stats, projects, revision }: AuditProps) {
         }}
       />
       <Problem of="Audit" error={error} />
-      <AuditRows rows={value?.logs} />
+      <AuditRows rows={value?.logs ?? []} empty={emptyText({ value, error }, 'No row fits these filters.')} />
       <Pager of="the audit" pages={pages} next={value?.next_cursor ?? null} />
     </Card>
   );
 }
 
-function AuditRows({ rows }: { rows: readonly AuditRow[] | undefined }) {
+function AuditRows({ rows, empty }: { rows: readonly AuditRow[]; empty: string }) {
   return (
     <Records
       caption="Audit rows"
-      rows={rows ?? []}
+      rows={rows}
       keyOf={({ chain, seq }) => `${chain} ${seq}`}
-      empty={rows === undefined ? 'Loading …' : 'No row fits these filters.'}
+      empty={empty}
       columns={[
         {
           name: 'Time',

@@ -6,7 +6,7 @@ import { Problem } from './problem.tsx';
 import { Records } from './records.tsx';
 import { TokenDialog } from './token-dialog.tsx';
 import type { Client } from './types.ts';
-import { useLoad } from './use-load.ts';
+import { emptyText, useLoad } from './use-load.ts';
 
 export interface ClientsProps {
   api: AdminApi;
@@ -29,7 +29,7 @@ export function Clients({ api, revision }: ClientsProps) {
         caption="Clients"
         rows={value?.clients ?? []}
         keyOf={({ name }) => name}
-        empty={value === undefined ? 'Loading …' : 'No client is configured: a Client manifest makes one.'}
+        empty={emptyText({ value, error }, 'No client is configured: a Client manifest makes one.')}
         columns={[
           { name: 'Client', cell: ({ client_id: id }) => <strong class="id">{id}</strong> },
           { name: 'Project', cell: ({ project_id: id }) => id ?? 'none' },

@@ -10,7 +10,7 @@ import { KeyDialog } from './key-dialog.tsx';
 import { Problem } from './problem.tsx';
 import { Records } from './records.tsx';
 import type { Project, ProjectList, Quota, Stats } from './types.ts';
-import type { Loaded } from './use-load.ts';
+import { emptyText, type Loaded } from './use-load.ts';
 
 type Asked = { kind: 'key' | 'suspend' | 'resume'; project: Project } | { kind: 'deposit' };
 
@@ -48,7 +48,7 @@ export function Projects({ api, list, stats, live }: ProjectsProps) {
         caption="Projects"
         rows={list.value?.projects ?? []}
         keyOf={({ name }) => name}
-        empty="No project is configured. Deposit a key to make one."
+        empty={emptyText(list, 'No project is configured. Deposit a key to make one.')}
         columns={[
           { name: 'Project', cell: (project) => <strong class="id">{project.project_id}</strong> },
           { name: 'State', cell: (project) => <State project={project} /> },

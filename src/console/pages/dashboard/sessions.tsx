@@ -8,7 +8,7 @@ import { Pager, usePages } from './pager.tsx';
 import { Problem } from './problem.tsx';
 import { Records } from './records.tsx';
 import type { Session, SessionPage } from './types.ts';
-import { useLoad } from './use-load.ts';
+import { emptyText, useLoad } from './use-load.ts';
 
 const PAGE_ROWS = 10;
 
@@ -45,7 +45,7 @@ export function Sessions({ api, now, revision, onChange }: SessionsProps) {
         caption="Live sessions"
         rows={value?.sessions ?? []}
         keyOf={({ session_id: id }) => id}
-        empty={value === undefined ? 'Loading …' : 'No session is live.'}
+        empty={emptyText({ value, error }, 'No session is live.')}
         columns={[
           { name: 'Session', cell: ({ session_id: id }) => <code class="id">{id}</code> },
           { name: 'Project', cell: ({ project_id: id }) => id ?? 'removed' },

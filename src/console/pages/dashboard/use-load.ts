@@ -39,6 +39,12 @@ export function useLoad<T>(load: () => Promise<T>): Loaded<T> {
   return { value: state.value, error: state.error, reload };
 }
 
+/** Instead of rows, where there are none: what there is none of is known once it was loaded. */
+export function emptyText({ value, error }: Pick<Loaded<unknown>, 'value' | 'error'>, none: string): string {
+  if (value !== undefined) return none;
+  return error === undefined ? 'Loading …' : 'Not loaded.';
+}
+
 /** Calls back once, some time after the first of many reasons. */
 export function useSoon(callback: () => void, milliseconds: number): () => void {
   const latest = useRef(callback);

@@ -341,6 +341,28 @@ describe('when something is away', () => {
     // The sign-in's, one that fails, and the next.
     const lists = [Promise.resolve(undefined), first.promise, second.promise].entries();
     await page.route('**/projects', async (route) => {
+  it('says of what was asked for and not answered that it may be done, and where to look', async () => {
+    const { page, close } = await browser.open(`${stack.url}/dashboard`);
+    try {
+      await signIn(page);
+      await page.route(`**/projects/${OTHER}`, async (route) => {
+        await route.fetch();
+        await route.abort();
+      });
+      await row(page, 'Projects', OTHER).getByRole('button', { name: 'Suspend' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('button', { name: 'Suspend' }).click();
+      expect(await dialog.getByRole('alert').innerText()).toMatch(
+        /^Unknown whether it was done: [^]*look at the list and the audit/,
+      );
+      await page.keyboard.press('Escape');
+      await row(page, 'Projects', OTHER).getByText('Suspended').waitFor();
+    } finally {
+      await close();
+      await stack.admin(`/projects/${OTHER}`, { method: 'PATCH', body: { suspended: false } });
+    }
+  });
+
       const [index, isDue] = lists.next().value ?? [];
       await isDue;
       await (index === 1 ? route.abort() : route.continue());

@@ -21,6 +21,7 @@ export function ActionDialog({ title, action, danger, missing, children, run, on
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError>();
   const [told, setTold] = useState(false);
+  const isUnknown = error?.code === 'unanswered';
   const confirm = async (): Promise<void> => {
     setTold(missing !== undefined);
     if (busy || missing !== undefined) return;
@@ -55,7 +56,7 @@ export function ActionDialog({ title, action, danger, missing, children, run, on
           </p>
         )}
         <Away.Provider value={false}>
-          <Problem of="Not done" error={error} />
+          <Problem of={isUnknown ? 'Unknown whether it was done' : 'Not done'} error={error} />
         </Away.Provider>
       </form>
     </Dialog>

@@ -1,12 +1,14 @@
 import { baseUrl } from '../support/settings.ts';
 
 const TIMEOUT_MS = 15_000;
+/** A deposit asks the provider and waits until the key is unsealed: 10 s each, and the cluster's own time. */
+const ACTION_TIMEOUT_MS = 45_000;
 
 /** An answer that is no success, or none at all. */
 export class ApiError extends Error {
   /** 0 without an answer. */
   readonly status: number;
-  /** One of the API's codes, or `unreachable`. */
+  /** One of the API's codes, `unreachable`, or `unanswered`: it may have been done all the same. */
   readonly code: string;
   /** Seconds. */
   readonly retryAfter: number | undefined;
@@ -45,17 +47,24 @@ export class AdminApi {
   }
 
   async get<T>(path: string): Promise<T> {
-    return (await (await this.#ask('GET', path, undefined, limited())).json()) as T;
+    return (await (await this.#ask('GET', path, undefined, within(TIMEOUT_MS))).json()) as T;
   }
 
   async send<T>(method: Method, path: string, body?: unknown): Promise<T> {
-    const response = await this.#ask(method, path, body, limited());
-    return (response.status === 204 ? undefined : await response.json()) as T;
+    try {
+      const response = await this.#ask(method, path, body, within(ACTION_TIMEOUT_MS));
+      return (response.status === 204 ? undefined : await response.json()) as T;
+    } catch (thrown) {
+      const error = toApiError(thrown);
+      throw isUnknown(error)
+        ? new ApiError(error.status, { error: 'unanswered', message: error.message })
+        : error;
+    }
   }
 
   /** A text with what it says of a next page. */
   async text(path: string): Promise<{ text: string; next: string | null }> {
-    const response = await this.#ask('GET', path, undefined, limited());
+    const response = await this.#ask('GET', path, undefined, within(TIMEOUT_MS));
     return { text: await response.text(), next: response.headers.get('x-next-cursor') };
   }
 
@@ -99,8 +108,13 @@ export class AdminApi {
   }
 }
 
-function limited(): AbortSignal {
-  return AbortSignal.timeout(TIMEOUT_MS);
+function within(milliseconds: number): AbortSignal {
+  return AbortSignal.timeout(milliseconds);
+}
+
+/** No answer, or one of whatever stands before the service and waited in vain. */
+function isUnknown({ status, code }: ApiError): boolean {
+  return code === 'unreachable' && (status === 0 || status >= 500);
 }
 
 /** What anything that was thrown is to who looks at the page. */

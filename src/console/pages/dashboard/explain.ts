@@ -3,6 +3,7 @@ import type { ApiError } from './admin-api.ts';
 /** What to do next, by the API's code. */
 const NEXT: Readonly<Record<string, string>> = {
   unreachable: 'Look whether the service runs and this network reaches it.',
+  unanswered: 'It may have been done all the same: look at the list and the audit before you try again.',
   unauthorized: 'Sign in with a key of VESTIBULE_ADMIN_KEY.',
   unavailable:
     'Something that is needed is away, as the database may be. Nothing was changed; try again soon.',

@@ -34,6 +34,10 @@ beforeAll(async () => {
         aProject(baseUrl, OTHER, { session: { maxConcurrent: 30 } }),
         aSecret(OTHER, aKey()),
         aProject(baseUrl, 'proj_keyless'),
+        aProject(baseUrl, 'proj_relayless', {
+          turn: { type: 'coturn', urls: ['turn:192.0.2.1'], secretRef: { name: 'not-there' } },
+        }),
+        aSecret('proj_relayless', aKey()),
         aClient('acme', PROJECT),
       ],
     }),
@@ -173,7 +177,10 @@ describe('what is shown', () => {
         `${stats.projects.find((each: { project_id: string }) => each.project_id === PROJECT).quota.used} of 500`,
       );
       expect(await row(page, 'Projects', 'proj_keyless').innerText()).toContain('no key');
-      expect(await card(page, 'Audit').innerText()).toMatch(/\d+ rows in \d+ chains[^]*Newest signed head/);
+      expect(await row(page, 'Projects', 'proj_relayless').innerText()).toMatch(
+        /Ready\s+TurnSecretMissing\s+it opens sessions, but without relays/,
+      );
+      expect(await card(page, 'Audit').innerText()).toMatch(/\d+ rows in \d+ chains?[^]*Newest signed head/);
       const table = card(page, 'Sessions').getByText('Sessions opened and failed as a table');
       await table.click();
       expect(await card(page, 'Sessions').getByRole('row').count()).toBeGreaterThan(30);

@@ -160,7 +160,9 @@ describe('the playground says what to do next', () => {
     await open();
     await playground.page.getByLabel('Through a relay only').check();
     await playground.start();
-    expect(await playground.problem()).toMatch(/gives no relay\s+Untick/);
+    expect(await playground.problem()).toMatch(
+      /gives no relay\s+It has none, or they cannot be had now[^]*Untick/,
+    );
     await playground.slotIsFree(FREE_MS);
   });
 

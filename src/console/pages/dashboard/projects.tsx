@@ -88,12 +88,15 @@ export function Projects({ api, list, stats, live }: ProjectsProps) {
 
 function State({ project }: { project: Project }) {
   if (project.suspended) return <Badge tone="bad">Suspended</Badge>;
-  const wrong = project.conditions.filter(({ status }) => status !== 'True');
-  if (wrong.length === 0) return <Badge tone="good">Ready</Badge>;
+  // A condition that holds for another reason than its own holds with a reservation.
+  const wrong = project.conditions.filter(({ type, status, reason }) => status !== 'True' || reason !== type);
+  const ready = project.ready && <Badge tone="good">Ready</Badge>;
+  if (wrong.length === 0) return ready;
   // Two conditions often have one cause.
   const causes = new Map(wrong.map(({ reason, message }) => [reason, message]));
   return (
     <ul class="conditions">
+      {ready && <li>{ready}</li>}
       {[...causes].map(([reason, message]) => (
         <li key={reason}>
           <Badge tone="bad">{reason}</Badge> <span class="hint">{message}</span>

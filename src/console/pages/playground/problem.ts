@@ -126,7 +126,7 @@ const LOCAL = {
   relay_missing: {
     title: 'This project gives no relay',
     advice:
-      'Untick “Through a relay only”, or have TURN settings added to the project. The slot is free again.',
+      'It has none, or they cannot be had now: its operator sees which by the project’s Ready condition. Untick “Through a relay only” meanwhile. The slot is free again.',
   },
   call_ended: {
     title: 'The provider hung up',

@@ -341,13 +341,6 @@ describe('the audit on the page', () => {
 });
 
 describe('when something is away', () => {
-  it('does not say of a list that is not loaded that there is nothing in it', async () => {
-    const { page, close } = await browser.open(`${stack.url}/dashboard`);
-    const first = Promise.withResolvers<undefined>();
-    const second = Promise.withResolvers<undefined>();
-    // The sign-in's, one that fails, and the next.
-    const lists = [Promise.resolve(undefined), first.promise, second.promise].entries();
-    await page.route('**/projects', async (route) => {
   it('says of what was asked for and not answered that it may be done, and where to look', async () => {
     const { page, close } = await browser.open(`${stack.url}/dashboard`);
     try {
@@ -370,6 +363,13 @@ describe('when something is away', () => {
     }
   });
 
+  it('does not say of a list that is not loaded that there is nothing in it', async () => {
+    const { page, close } = await browser.open(`${stack.url}/dashboard`);
+    const first = Promise.withResolvers<undefined>();
+    const second = Promise.withResolvers<undefined>();
+    // The sign-in's, one that fails, and the next.
+    const lists = [Promise.resolve(undefined), first.promise, second.promise].entries();
+    await page.route('**/projects', async (route) => {
       const [index, isDue] = lists.next().value ?? [];
       await isDue;
       await (index === 1 ? route.abort() : route.continue());

@@ -156,6 +156,17 @@ describe('the playground says what to do next', () => {
     expect(await playground.slotsTaken()).toBe(0);
   });
 
+  it('about a microphone that another program holds', async () => {
+    await open();
+    await playground.page.evaluate(
+      `navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotReadableError'); }; undefined`,
+    );
+    await playground.page.getByLabel('The microphone').check();
+    await playground.start();
+    expect(await playground.problem()).toMatch(/cannot be used just now\s+Another program may hold it/);
+    expect(await playground.slotsTaken()).toBe(0);
+  });
+
   it('about a relay that there is not', async () => {
     await open();
     await playground.page.getByLabel('Through a relay only').check();

@@ -101,6 +101,10 @@ const LOCAL = {
     advice:
       'Allow it for this page in the browser’s address bar, or choose the tone, which needs no permission.',
   },
+  microphone_busy: {
+    title: 'The microphone cannot be used just now',
+    advice: 'Another program may hold it. Close that program, or choose the tone.',
+  },
   microphone_missing: {
     title: 'There is no microphone',
     advice: 'Connect one, or choose the tone.',
@@ -154,6 +158,12 @@ export class LocalProblem extends Error {
     super(LOCAL[kind].title);
     this.kind = kind;
   }
+}
+
+/** By the name of what getUserMedia rejects with. */
+export function microphoneProblem(name: string): keyof typeof LOCAL {
+  if (name === 'NotAllowedError' || name === 'SecurityError') return 'microphone_denied';
+  return name === 'NotFoundError' ? 'microphone_missing' : 'microphone_busy';
 }
 
 export function problemOf(error: unknown): Problem {

@@ -1,5 +1,5 @@
 import { unlessAborted } from '../support/unless-aborted.ts';
-import { LocalProblem } from './problem.ts';
+import { LocalProblem, microphoneProblem } from './problem.ts';
 
 export type SoundSource = 'microphone' | 'tone';
 
@@ -98,7 +98,6 @@ async function microphone(signal: AbortSignal): Promise<MediaStream> {
     for (const track of late.getTracks()) track.stop();
   }).catch((error: unknown) => {
     signal.throwIfAborted();
-    const missing = error instanceof DOMException && error.name === 'NotFoundError';
-    throw new LocalProblem(missing ? 'microphone_missing' : 'microphone_denied');
+    throw new LocalProblem(microphoneProblem(error instanceof DOMException ? error.name : ''));
   });
 }

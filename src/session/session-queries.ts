@@ -43,6 +43,12 @@ const LIST = {
   name: 'session_list',
   text: `SELECT * FROM (SELECT ${COLUMNS} FROM sessions) s WHERE ${PAGE}`,
 };
+/** Those whose state is `opening` or `active` as it is now are among them, and they are few: an index has them alone. */
+export const LIST_LIVE = {
+  name: 'session_list_live',
+  text: `SELECT * FROM (SELECT ${COLUMNS} FROM sessions
+      WHERE state IN ('opening', 'active') AND ($4::text IS NULL OR project_hash = $4)) s WHERE ${PAGE}`,
+};
 /** The live and the ended ones, which have indexes of their own. */
 const LIST_OF_PROJECT = {
   name: 'session_list_of_project',
@@ -96,10 +102,14 @@ export class SessionQueries {
 
   list({ projectHash, state, after, limit }: ListOptions): Promise<SessionRow[]> {
     const page = [state ?? null, after ?? null, limit];
+    if (state === 'opening' || state === 'active') {
+      return this.#database.query<SessionRow>(LIST_LIVE, [...page, projectHash ?? null]);
+    }
     return projectHash === undefined
       ? this.#database.query<SessionRow>(LIST, page)
       : this.#database.query<SessionRow>(LIST_OF_PROJECT, [...page, projectHash]);
   }
+
   async liveOf(projectHash: string, client: string | undefined, limit: number): Promise<string[]> {
     const rows = await this.#database.query<{ id: string }>(LIVE_OF, [projectHash, client ?? null, limit]);
     return rows.map(({ id }) => id);

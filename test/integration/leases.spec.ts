@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { LIST_LIVE } from '../../src/session/session-queries.ts';
 import { aClient, aKey, aProject, aSecret } from '../support/manifests.ts';
 import { eventsOf, lapse } from '../support/session-records.ts';
 import { type Answer, PROJECT, type RequestOptions, startStack, type Stack } from '../support/stack.ts';
@@ -415,6 +416,31 @@ describe('a session’s lease', () => {
 
     it('is for admins', async () => {
       expect((await stack.request('/sessions')).status).toBe(401);
+    });
+
+    it('of live ones reads these alone, of a full table', async () => {
+      await stack.database.query(
+        `INSERT INTO sessions (id, project_hash, flow, state, model, key_fingerprint, lease_token_hash, lease_seconds,
+          lease_expires_at, ends_at, opened_at, activated_at, ended_at)
+        SELECT 'ses_' || lpad(n::text, 26, '0'), 'x', 'vault', 'released', 'm', 'x', '', 1, t, t, t, t, t
+        FROM generate_series(1, 50000) n, LATERAL (SELECT now() AS t) AS times`,
+      );
+      await stack.database.query('ANALYZE sessions');
+      await stack.database.query('SET plan_cache_mode = force_generic_plan');
+      for (const projectHash of [null, 'x']) {
+        const [plan] = await stack.database.query<{ 'QUERY PLAN': unknown }>(
+          `EXPLAIN (FORMAT JSON) ${LIST_LIVE.text}`,
+          ['active', null, 11, projectHash],
+        );
+        const shown = JSON.stringify(plan!['QUERY PLAN']);
+        expect(shown).toContain('"Index Name":"sessions_live"');
+        expect(shown).not.toContain('Seq Scan');
+      }
+      const everywhere = idsOf(await list('state=active'));
+      expect(everywhere).toEqual(
+        expect.arrayContaining([4, 3, 0].map((index) => sessions[index]!.session_id)),
+      );
+      for (const index of [1, 2]) expect(everywhere).not.toContain(sessions[index]!.session_id);
     });
   });
 });

@@ -22,7 +22,20 @@ const Client = Type.Object(
   {
     client_id: Type.String(),
     name: Type.String({ description: 'The resource’s.' }),
-    issuer: nullable(Type.String({ description: 'Null: its tokens are signed by this service.' })),
+    issuer: nullable(
+      Type.String({
+        description: 'Null: this service signs its tokens, or the cluster of `service_account`.',
+      }),
+    ),
+    service_account: nullable(
+      Type.Object(
+        { namespace: Type.String(), name: Type.String() },
+        {
+          ...closed,
+          description: 'The Kubernetes service account that the client is; its cluster signs its tokens.',
+        },
+      ),
+    ),
     project_id: nullable(Type.String()),
     max_concurrent: nullable(Type.Integer({ minimum: 1 })),
     suspended: Type.Boolean(),
@@ -44,6 +57,7 @@ export const listClients: RouteDescription = {
             client_id: EXAMPLE.clientId,
             name: EXAMPLE.clientId,
             issuer: null,
+            service_account: null,
             project_id: EXAMPLE.projectId,
             max_concurrent: 5,
             suspended: false,
@@ -59,7 +73,7 @@ export const issueToken: RouteDescription = {
   id: 'issueToken',
   tag: 'Projects and clients',
   summary: 'A token for a client',
-  description: 'Only for a client whose tokens this service signs.',
+  description: 'Only for a client whose tokens this service signs: without `issuer` and `service_account`.',
   path: {
     id: { ...ClientSpec.properties.clientId, description: 'A `client_id`.', examples: [EXAMPLE.clientId] },
   },

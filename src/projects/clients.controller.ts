@@ -55,7 +55,13 @@ export class ClientsController {
     const own = found.find(({ issuer, spec }) => issuer === undefined && spec.serviceAccount === undefined);
     if (own !== undefined) return own;
     if (found.length === 0) throw notFound('There is no such client.');
-    throw new AppError('invalid_request', 'This client’s tokens come from another issuer.');
+    const isAccount = found.some(({ spec }) => spec.serviceAccount !== undefined);
+    throw new AppError(
+      'invalid_request',
+      isAccount
+        ? 'This client is a Kubernetes service account: its cluster issues its tokens.'
+        : 'This client’s tokens come from another issuer.',
+    );
   }
 
   #show(client: Client): Record<string, unknown> {
@@ -65,6 +71,7 @@ export class ClientsController {
       client_id: client.clientId,
       name: client.name,
       issuer: client.issuer ?? null,
+      service_account: client.spec.serviceAccount ?? null,
       project_id: project?.projectId ?? null,
       max_concurrent: client.spec.maxConcurrent ?? project?.spec.session.maxConcurrent ?? null,
       suspended: client.spec.suspended,

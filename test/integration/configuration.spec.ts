@@ -2,7 +2,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fingerprintOf } from '../simulator/simulator.ts';
 import { aClient, aKey, aProject, aSecret, removeManifests, writeManifests } from '../support/manifests.ts';
-import { type Answer, startStack, type Stack } from '../support/stack.ts';
+import { type Answer, PROJECT, startStack, type Stack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 
 /** A change of the directory takes effect in every process within this time. */
@@ -374,6 +374,7 @@ describe('configuration by manifests', () => {
       expect.objectContaining({
         client_id: 'client-defaults',
         issuer: null,
+        service_account: null,
         max_concurrent: 5,
         suspended: false,
       }),
@@ -389,6 +390,36 @@ describe('configuration by manifests', () => {
       suspended: false,
     });
   });
+
+  it.each<[string, string, { issuer?: string; clientId?: undefined; serviceAccount?: object }, string]>([
+    ['another issuer', 'issued', { issuer: 'https://issuer.example.com' }, 'another issuer'],
+    [
+      'a cluster',
+      'account',
+      { clientId: undefined, serviceAccount: { namespace: 'shop', name: 'web' } },
+      'its cluster',
+    ],
+  ])(
+    'tells that the tokens of a client are signed by %s, and issues none',
+    async (_what, name, spec, said) => {
+      write(`${name}.json`, aClient(name, PROJECT, spec));
+      const client = await until(
+        'it is told',
+        async () => {
+          const { json } = await stack.admin('/clients');
+          return (json.clients as { name: string }[]).find((one) => one.name === name);
+        },
+        SEEN_MS,
+      );
+      expect(client).toMatchObject({
+        issuer: spec.issuer ?? null,
+        service_account: spec.serviceAccount ?? null,
+      });
+      const { status, json } = await stack.admin(`/clients/${name}/token`, { body: {} });
+      expect([status, json.error]).toEqual([400, 'invalid_request']);
+      expect(json.message).toContain(said);
+    },
+  );
 
   it('has the provider’s own address as the default one', async () => {
     write('address.json', { kind: 'Project', metadata: { name: 'proj-address' }, spec: {} });

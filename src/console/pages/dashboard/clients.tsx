@@ -34,11 +34,11 @@ export function Clients({ api, revision }: ClientsProps) {
           { name: 'Client', cell: ({ client_id: id }) => <strong class="id">{id}</strong> },
           { name: 'Project', cell: ({ project_id: id }) => id ?? 'none' },
           { name: 'State', cell: (client) => <State client={client} /> },
-          { name: 'Tokens of', cell: ({ issuer }) => <span class="id">{issuer ?? 'this service'}</span> },
+          { name: 'Tokens of', cell: (client) => <span class="id">{signerOf(client)}</span> },
           {
             name: 'Actions',
-            cell: ({ client_id: id, issuer }) =>
-              issuer === null ? (
+            cell: ({ client_id: id, issuer, service_account: account }) =>
+              issuer === null && account === null ? (
                 <button
                   type="button"
                   class="link-button"
@@ -49,7 +49,7 @@ export function Clients({ api, revision }: ClientsProps) {
                   Issue token<span class="hidden"> for {id}</span>
                 </button>
               ) : (
-                <span class="hint">its issuer’s</span>
+                <span class="hint">{account === null ? 'its issuer’s' : 'its cluster’s'}</span>
               ),
           },
         ]}
@@ -65,6 +65,11 @@ export function Clients({ api, revision }: ClientsProps) {
       )}
     </Card>
   );
+}
+
+function signerOf({ issuer, service_account: account }: Client): string {
+  if (account !== null) return `service account ${account.namespace}/${account.name}`;
+  return issuer ?? 'this service';
 }
 
 function State({ client: { suspended, ready } }: { client: Client }) {

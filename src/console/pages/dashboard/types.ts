@@ -27,8 +27,9 @@ export interface ProjectList {
 export interface Client {
   name: string;
   client_id: string;
-  /** Null: its tokens are signed by the service. */
+  /** Null: its tokens are signed by the service, or by the cluster of its service account. */
   issuer: string | null;
+  service_account: { namespace: string; name: string } | null;
   project_id: string | null;
   ready: boolean;
   suspended: boolean;

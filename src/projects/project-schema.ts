@@ -20,10 +20,12 @@ export function isTerm(text: string): boolean {
 export const PROJECT_ID = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$';
 /** Entries of Secrets that hold TURN secrets: no key's, unless somebody names it so. */
 export const TURN_ENTRY = '^turn[-._a-zA-Z0-9]{0,249}$';
-const ICE_HOST = '([A-Za-z0-9]([-.A-Za-z0-9]{0,251}[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]{2,45}\\])(:[0-9]{1,5})?';
 /** Seconds that the credentials of relays live where a Project says nothing else. */
 export const TURN_TTL_S = 600;
 
+/** 1 to 65535: with any other, browsers refuse all servers of a connection. */
+const PORT = '(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})';
+const ICE_HOST = `([A-Za-z0-9]([-.A-Za-z0-9]{0,251}[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]{2,45}\\])(:${PORT})?`;
 /** A STUN or TURN URL, of RFC 7064 and 7065. */
 export const ICE_URL = `^(stuns?:${ICE_HOST}|turns?:${ICE_HOST}(\\?transport=(udp|tcp))?)$`;
 /** What \s is differs between JavaScript and RE2: the classes of Unicode are the same in both. */

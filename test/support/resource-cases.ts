@@ -49,6 +49,14 @@ export const GOOD_RESOURCES: readonly GoodResource[] = [
   project('no alias', { session: { modelAliases: {} } }),
   project('an alias', { session: { modelAliases: { 'voice-small': 'gpt-realtime-mini' } } }),
   project('the longest instructions', { session: { defaults: { instructions: '🙂'.repeat(32_768) } } }),
+  project('ports from the first to the last', {
+    turn: {
+      type: 'static',
+      urls: ['turn:192.0.2.1:1', 'turn:192.0.2.1:9999', 'turn:192.0.2.1:10000', 'turn:192.0.2.1:65535'],
+      username: 'u',
+      secretRef: { name: 'relay' },
+    },
+  }),
   project('a coturn', {
     turn: {
       type: 'coturn',
@@ -145,6 +153,11 @@ export const BAD_RESOURCES: readonly BadResource[] = [
     'turn:turn.example.com?transport=sctp',
     'stun:turn.example.com?transport=udp',
     'turn:turn.example.com\n',
+    'turn:turn.example.com:0',
+    'turn:turn.example.com:65536',
+    'turn:turn.example.com:70000',
+    'turns:turn.example.com:99999',
+    'stun:turn.example.com:100000',
     'turn:',
   ].map((url) =>
     bad(

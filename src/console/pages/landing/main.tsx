@@ -30,7 +30,7 @@ const PROMISES = [
   {
     Icon: Hourglass,
     title: 'Ephemeral tokens',
-    text: 'What leaves opens one conversation and lapses in about a minute. There is nothing in it to steal for tomorrow.',
+    text: 'What leaves is for one conversation and lapses in about a minute. There is nothing in it to steal for tomorrow.',
   },
   {
     Icon: Ledger,
@@ -63,7 +63,7 @@ function Landing() {
           </h1>
           <p class="lead">
             Vestibule is a session broker for realtime voice APIs: provider keys stay in a vault, and who
-            wants to talk gets a credential that lives about a minute and opens one conversation.
+            wants to talk gets a credential for one conversation that lives about a minute.
           </p>
           <p class="buttons">
             <a class="button button-main" href="playground">

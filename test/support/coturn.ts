@@ -32,7 +32,8 @@ export async function startCoturn(secrets: readonly string[]): Promise<Coturn> {
   const file = join(folder, 'turnserver.conf');
   const here = [
     ...secrets.map((secret) => `static-auth-secret=${secret}`),
-    ...['listening-ip=127.0.0.1', 'relay-ip=127.0.0.1', `listening-port=${port}`, 'allow-loopback-peers'],
+    ...['listening-ip=127.0.0.1', 'relay-ip=127.0.0.1', 'relay-ip=::1', `listening-port=${port}`],
+    'allow-loopback-peers',
     ...['no-tls', 'no-dtls', 'verbose', 'simple-log', 'log-file=stdout'],
     ...[`userdb=${join(folder, 'users')}`, `pidfile=${join(folder, 'pid')}`],
   ];

@@ -3,10 +3,22 @@ import { createSocket, type Socket } from 'node:dgram';
 
 const ALLOCATE = 0x0003;
 const ALLOCATED = 0x0103;
+const CREATE_PERMISSION = 0x0008;
+const PERMITTED = 0x0108;
 const COOKIE = 0x2112a442;
 const HEADER_BYTES = 20;
+const ID_BYTES = 12;
 const INTEGRITY_BYTES = 24;
-const ATTRIBUTES = { username: 0x0006, integrity: 0x0008, error: 0x0009, realm: 0x0014, nonce: 0x0015 };
+const ATTRIBUTES = {
+  username: 0x0006,
+  integrity: 0x0008,
+  error: 0x0009,
+  peer: 0x0012,
+  realm: 0x0014,
+  nonce: 0x0015,
+  family: 0x0017,
+};
+const [IPV4, IPV6] = [1, 2];
 const REQUESTED_TRANSPORT = 0x0019;
 const UDP = Buffer.from([17, 0, 0, 0]);
 const TIMEOUT_MS = 5_000;
@@ -20,42 +32,99 @@ interface Account {
  * Asks a relay on loopback for an allocation, by RFC 8656 over UDP, as whom the account says: `allocated`, or the code of
  * its refusal. WebRTC libraries know only that there is no candidate in the end.
  */
-export async function allocate(
-  port: number,
-  { username, credential }: Account,
-): Promise<'allocated' | number> {
+export function allocate(port: number, account: Account): Promise<'allocated' | number> {
+  return withSocket(async (socket) => {
+    const { answer } = await allocateBy(socket, port, account, []);
+    return answer.type === ALLOCATED ? 'allocated' : codeOf(answer);
+  });
+}
+
+/** Asks for an allocation, and then whether it may talk to a peer, which is told nothing: the code if not. */
+export function permit(port: number, account: Account, peer: string): Promise<'permitted' | number> {
+  return withSocket(async (socket) => {
+    const family = peer.includes(':') ? IPV6 : IPV4;
+    const wanted: Attribute[] = [[ATTRIBUTES.family, Buffer.from([family, 0, 0, 0])]];
+    const { answer: allocated, key, signed } = await allocateBy(socket, port, account, wanted);
+    if (allocated.type !== ALLOCATED) throw new Error(`no allocation: ${codeOf(allocated)}`);
+    const id = randomBytes(ID_BYTES);
+    const asked: Attribute[] = [[ATTRIBUTES.peer, peerAddress(family, bytesOf(peer), id)], ...signed];
+    const answer = await exchange(socket, port, message(CREATE_PERMISSION, asked, { key, id }));
+    return answer.type === PERMITTED ? 'permitted' : codeOf(answer);
+  });
+}
+
+async function withSocket<Result>(work: (socket: Socket) => Promise<Result>): Promise<Result> {
   const socket = createSocket('udp4');
   try {
-    // The first is refused, and tells what to sign with.
-    const { attributes } = await exchange(socket, port, message([[REQUESTED_TRANSPORT, UDP]]));
-    const [realm, nonce] = [attributes.get(ATTRIBUTES.realm), attributes.get(ATTRIBUTES.nonce)];
-    if (realm === undefined || nonce === undefined) throw new Error('the relay does not ask who it is');
-    const key = createHash('md5').update(`${username}:${realm.toString()}:${credential}`).digest();
-    const asked: Attribute[] = [
-      [REQUESTED_TRANSPORT, UDP],
-      [ATTRIBUTES.username, Buffer.from(username)],
-      [ATTRIBUTES.realm, realm],
-      [ATTRIBUTES.nonce, nonce],
-    ];
-    const answer = await exchange(socket, port, message(asked, key));
-    if (answer.type === ALLOCATED) return 'allocated';
-    const error = answer.attributes.get(ATTRIBUTES.error)!;
-    return error.readUInt8(2) * 100 + error.readUInt8(3);
+    return await work(socket);
   } finally {
     socket.close();
   }
 }
 
+async function allocateBy(
+  socket: Socket,
+  port: number,
+  { username, credential }: Account,
+  wanted: Attribute[],
+): Promise<{ answer: Answer; key: Buffer; signed: Attribute[] }> {
+  const transport: Attribute[] = [[REQUESTED_TRANSPORT, UDP], ...wanted];
+  // The first is refused, and tells what to sign with.
+  const { attributes } = await exchange(socket, port, message(ALLOCATE, transport));
+  const [realm, nonce] = [attributes.get(ATTRIBUTES.realm), attributes.get(ATTRIBUTES.nonce)];
+  if (realm === undefined || nonce === undefined) throw new Error('the relay does not ask who it is');
+  const key = createHash('md5').update(`${username}:${realm.toString()}:${credential}`).digest();
+  const signed: Attribute[] = [
+    [ATTRIBUTES.username, Buffer.from(username)],
+    [ATTRIBUTES.realm, realm],
+    [ATTRIBUTES.nonce, nonce],
+  ];
+  const answer = await exchange(socket, port, message(ALLOCATE, [...transport, ...signed], { key }));
+  return { answer, key, signed };
+}
+
+function codeOf({ attributes }: Answer): number {
+  const error = attributes.get(ATTRIBUTES.error)!;
+  return error.readUInt8(2) * 100 + error.readUInt8(3);
+}
+
+/** XOR-PEER-ADDRESS, of any port. */
+function peerAddress(family: number, address: Buffer, id: Buffer): Buffer {
+  const mask = Buffer.alloc(4 + ID_BYTES);
+  mask.writeUInt32BE(COOKIE);
+  id.copy(mask, 4);
+  return Buffer.concat([Buffer.from([0, family, 0, 1]), address.map((byte, index) => byte ^ mask[index]!)]);
+}
+
+/** Of an IPv4 address, or of an IPv6 address in groups of hexadecimal digits. */
+function bytesOf(address: string): Buffer {
+  if (!address.includes(':')) return Buffer.from(address.split('.').map(Number));
+  const [head = [], tail = []] = address
+    .split('::')
+    .map((part) => (part === '' ? [] : part.split(':').map((group) => group.padStart(4, '0'))));
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0000');
+  return Buffer.from([...head, ...zeros, ...tail].join(''), 'hex');
+}
+
+interface Answer {
+  type: number;
+  attributes: Map<number, Buffer>;
+}
+
 type Attribute = [type: number, value: Buffer];
 
-function message(attributes: Attribute[], key?: Buffer): Buffer {
+function message(
+  method: number,
+  attributes: Attribute[],
+  { key, id = randomBytes(ID_BYTES) }: { key?: Buffer; id?: Buffer } = {},
+): Buffer {
   const body = Buffer.concat(attributes.map(encoded));
   const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt16BE(ALLOCATE, 0);
+  header.writeUInt16BE(method, 0);
   // What is signed counts its signature's length already.
   header.writeUInt16BE(body.length + (key === undefined ? 0 : INTEGRITY_BYTES), 2);
   header.writeUInt32BE(COOKIE, 4);
-  randomBytes(12).copy(header, 8);
+  id.copy(header, 8);
   const unsigned = Buffer.concat([header, body]);
   if (key === undefined) return unsigned;
   const signature = createHmac('sha1', key).update(unsigned).digest();
@@ -74,11 +143,7 @@ function padded(length: number): number {
   return Math.ceil(length / 4) * 4;
 }
 
-function exchange(
-  socket: Socket,
-  port: number,
-  request: Buffer,
-): Promise<{ type: number; attributes: Map<number, Buffer> }> {
+function exchange(socket: Socket, port: number, request: Buffer): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(new Error('the relay does not answer'));
@@ -91,7 +156,7 @@ function exchange(
   });
 }
 
-function decoded(answer: Buffer): { type: number; attributes: Map<number, Buffer> } {
+function decoded(answer: Buffer): Answer {
   const attributes = new Map<number, Buffer>();
   for (let at = HEADER_BYTES; at + 4 <= answer.length;) {
     const length = answer.readUInt16BE(at + 2);

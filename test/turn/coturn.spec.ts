@@ -3,7 +3,7 @@ import { type Coturn, startCoturn } from '../support/coturn.ts';
 import { aClient, aSecretOfRelays, aTurnSecret, writeManifests } from '../support/manifests.ts';
 import { type Relay, talkThrough } from '../support/relayed-peers.ts';
 import { type Answer, PROJECT, startStack, type Stack } from '../support/stack.ts';
-import { allocate } from '../support/turn-allocation.ts';
+import { allocate, permit } from '../support/turn-allocation.ts';
 import { until } from '../support/until.ts';
 
 const JUMPING_CLOCK = new URL('../support/jumping-clock.ts', import.meta.url).href;
@@ -67,6 +67,29 @@ it('allocates a relay to a session, to its lease token and to a client', async (
   const headers = bearer(await stack.token('acme'));
   const { json: told } = await stack.request('/turn-credentials', { headers });
   expect(await allocatedTo(relayOf(told.iceServers))).toBe('allocated');
+});
+
+it.each([
+  '10.0.0.1',
+  '100.64.0.1',
+  '169.254.169.254',
+  '192.0.0.8',
+  '198.18.0.1',
+  '240.0.0.1',
+  'fd00::1',
+  'fe80::1',
+  // 10.0.0.1 and 169.254.169.254 by other names: mapped, by NAT64, by 6to4.
+  '::ffff:a00:1',
+  '::ffff:a9fe:a9fe',
+  '64:ff9b::a00:1',
+  '64:ff9b:1::a00:1',
+  '2002:a00:1::1',
+])('does not talk to %s, which may be a network of its own', async (peer) => {
+  expect(await permit(coturn.port, await relayOfSession(), peer)).toBe(403);
+});
+
+it.each(['203.0.113.1', '2001:db8::1'])('may talk to %s', async (peer) => {
+  expect(await permit(coturn.port, await relayOfSession(), peer)).toBe('permitted');
 });
 
 it('carries what two WebRTC peers say to each other that reach nothing but their relays', async () => {

@@ -39,6 +39,10 @@ beforeAll(async () => {
         }),
         aSecret('proj_relayless', aKey()),
         aClient('acme', PROJECT),
+        aClient('pods', PROJECT, {
+          clientId: undefined,
+          serviceAccount: { namespace: 'shop', name: 'web' },
+        }),
       ],
     }),
     PageBrowser.launch(),
@@ -293,6 +297,14 @@ describe('what can be done', () => {
       await page.getByRole('button', { name: 'I have it' }).click();
       expect(await page.content()).not.toContain(token.trim());
       await row(page, 'Audit', 'change token').first().waitFor();
+    });
+  });
+
+  it('offers no token for a client that is a service account, and names it', async () => {
+    await onDashboard(async (page) => {
+      const client = row(page, 'Clients', 'service account shop/web');
+      await client.waitFor();
+      expect(await client.getByRole('button').count()).toBe(0);
     });
   });
 });

@@ -1,4 +1,4 @@
-import { aKey, aProject, aSecret } from '../support/manifests.ts';
+import { aKey, aProject, aSecret, aSecretOfRelays, aTurnSecret } from '../support/manifests.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 import { accessibilityProblems, overflow, PageBrowser, THEMES, WIDTHS } from './support/browser.ts';
@@ -8,6 +8,20 @@ import { Playground, TALKING } from './support/playground.ts';
 const FREE_MS = 1_000;
 const SHORT = 'proj_short';
 const LEASE_S = 15;
+const RELAYED = 'proj_relayed';
+/** Of credentials, that are good for ten minutes. */
+const NEARLY_EXPIRED = '08:30';
+const RETRY = '00:20';
+/** Usernames of the relays that the call is given while it lasts. */
+const RECORDED_SERVERS = `
+  globalThis.users = [];
+  const { setConfiguration } = RTCPeerConnection.prototype;
+  RTCPeerConnection.prototype.setConfiguration = function (configuration) {
+    setConfiguration.call(this, configuration);
+    globalThis.users.push(configuration.iceServers.find(({ username }) => username)?.username);
+  };
+  undefined;
+`;
 /** A browser whose prompt stays open until a test answers it. */
 const SLOW_MICROPHONE = `
   const devices = navigator.mediaDevices;
@@ -31,6 +45,11 @@ beforeAll(async () => {
       manifests: (url) => [
         aProject(url, SHORT, { session: { leaseSeconds: LEASE_S, secretTtlSeconds: 10 } }),
         aSecret(SHORT, aKey()),
+        aProject(url, RELAYED, {
+          turn: { type: 'coturn', urls: ['turn:127.0.0.1:9'], ttlSeconds: 600, secretRef: { name: 'relay' } },
+        }),
+        aSecret(RELAYED, aKey()),
+        aSecretOfRelays('relay', aTurnSecret()),
       ],
     }),
     PageBrowser.launch(TALKING),
@@ -128,6 +147,42 @@ describe('a conversation', () => {
     const first = await lapsesAt();
     await until('the lease is renewed', async () => (await lapsesAt()) > first, LEASE_S * 1000);
     await playground.status('connected');
+    expect(playground.problems).toEqual([]);
+  });
+
+  it('gets new credentials for its relays before they expire, and keeps those it has while there are none', async () => {
+    playground = await Playground.open(stack, browser, { project: RELAYED });
+    const { page } = playground;
+    const users = (): Promise<string[]> => page.evaluate('users');
+    let asked = 0;
+    await page.route('**/turn-credentials', async (route) => {
+      asked += 1;
+      const json = { iceServers: [{ urls: ['stun:127.0.0.1:9'] }], ttl: 600, _turn_enabled: false };
+      await (asked === 2 ? route.fulfill({ json }) : route.continue());
+    });
+    await page.evaluate(RECORDED_SERVERS);
+    await page.clock.install();
+    await playground.connect();
+    await until('it is told how long they hold', async () => (await users()).length === 1);
+    await page.clock.fastForward(NEARLY_EXPIRED);
+    await until('they are renewed', () => asked === 2);
+    // The page's time waits for its answers: a lease lapses in it as well.
+    await until(
+      'there were none, and they are asked for again',
+      async () => {
+        await page.clock.fastForward(RETRY);
+        return asked === 3;
+      },
+      15_000,
+      1_000,
+    );
+    await until('the call has them', async () => (await users()).length === 2);
+    const ofSession = expect.stringMatching(/^\d+:ses_/) as string;
+    expect(await users()).toEqual([ofSession, ofSession]);
+    await playground.status('connected');
+
+    await playground.button('Check relays only').click();
+    await until('the check uses new ones', () => asked === 4);
     expect(playground.problems).toEqual([]);
   });
 

@@ -45,14 +45,16 @@ export class Call {
   readonly #peer: RTCPeerConnection;
   readonly #channel: RTCDataChannel;
   readonly #listener: CallListener;
+  readonly #iceTransportPolicy: RTCIceTransportPolicy;
   #wasOpen = false;
   #closed = false;
 
   private constructor({ session, sound, relayOnly, listener }: CallOptions) {
     this.#listener = listener;
+    this.#iceTransportPolicy = relayOnly ? 'relay' : 'all';
     this.#peer = new RTCPeerConnection({
       iceServers: session.turn_credentials.iceServers,
-      iceTransportPolicy: relayOnly ? 'relay' : 'all',
+      iceTransportPolicy: this.#iceTransportPolicy,
     });
     for (const track of sound.getTracks()) this.#peer.addTrack(track, sound);
     this.#channel = this.#peer.createDataChannel(CHANNEL);
@@ -88,6 +90,12 @@ export class Call {
 
   send(event: ServerEvent): void {
     if (this.#channel.readyState === 'open') this.#channel.send(JSON.stringify(event));
+  }
+
+  /** Instead of those whose credentials expire. */
+  useServers(iceServers: RTCIceServer[]): void {
+    if (this.#closed) return;
+    this.#peer.setConfiguration({ iceServers, iceTransportPolicy: this.#iceTransportPolicy });
   }
 
   async route(): Promise<Route | undefined> {

@@ -16,7 +16,7 @@ const KINDS = [
 export interface IceCheckCardProps {
   project: string;
   /** Those of the session that is open: relays are given to sessions. */
-  sessionServers: () => RTCIceServer[] | undefined;
+  sessionServers: () => Promise<RTCIceServer[] | undefined>;
 }
 
 /** Which ways voice could take from this browser. */
@@ -29,7 +29,7 @@ export function IceCheckCard({ project, sessionServers }: IceCheckCardProps) {
     setProblem(undefined);
     setFindings(undefined);
     try {
-      setFindings(await checkIce(sessionServers() ?? (await serversOf(project)), relayOnly));
+      setFindings(await checkIce((await sessionServers()) ?? (await serversOf(project)), relayOnly));
     } catch (error) {
       setProblem(problemOf(error));
     } finally {

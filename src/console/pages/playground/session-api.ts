@@ -22,6 +22,14 @@ export interface SessionState {
   ends_at: string;
 }
 
+/** ICE servers, and for how many seconds they hold. */
+export interface IceAnswer {
+  iceServers: RTCIceServer[];
+  ttl: number;
+  /** Whether relays are among them. */
+  _turn_enabled: boolean;
+}
+
 type Lease = Pick<OpenedSession, 'session_id' | 'lease_token'>;
 
 export function openSession(choice: SessionChoice, signal: AbortSignal): Promise<ApiAnswer<OpenedSession>> {
@@ -34,6 +42,11 @@ export function readSession({ session_id, lease_token }: Lease): Promise<ApiAnsw
 
 export function renewSession({ session_id, lease_token }: Lease): Promise<ApiAnswer<SessionState>> {
   return ask(`session/${session_id}/heartbeat`, { method: 'POST', headers: bearer(lease_token) });
+}
+
+/** With credentials for relays that are new, or nearly. */
+export async function readIceServers({ lease_token }: Lease): Promise<IceAnswer> {
+  return (await ask<IceAnswer>('turn-credentials', { headers: bearer(lease_token) })).data;
 }
 
 export async function releaseSession({ session_id, lease_token }: Lease): Promise<void> {

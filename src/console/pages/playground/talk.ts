@@ -2,7 +2,14 @@ import type { SessionChoice } from '../support/snippets.ts';
 import { Call, type Route, type ServerEvent } from './call.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LocalProblem, type Problem, problemOf } from './problem.ts';
-import { type OpenedSession, openSession, releaseByBeacon, releaseSession } from './session-api.ts';
+import { RelayKeeper } from './relay-keeper.ts';
+import {
+  type OpenedSession,
+  openSession,
+  readIceServers,
+  releaseByBeacon,
+  releaseSession,
+} from './session-api.ts';
 import { Sound, type SoundSource } from './sound.ts';
 import { type EventRow, type Line, withEvent, withSaid, withWritten } from './transcript.ts';
 
@@ -59,6 +66,7 @@ export class Talk {
   #sound: Sound | undefined;
   #call: Call | undefined;
   #keeper: LeaseKeeper | undefined;
+  #relays: RelayKeeper | undefined;
   #routeTimer: ReturnType<typeof setInterval> | undefined;
   #starting = new AbortController();
 
@@ -90,6 +98,7 @@ export class Talk {
       this.#call = await this.#connect(data, options.relayOnly, signal);
       signal.throwIfAborted();
       this.#change({ phase: 'connected' });
+      if (hasRelay(data)) this.#relays = this.#keepRelays(data);
       this.#routeTimer = setInterval(() => void this.#look(), ROUTE_MS);
       await this.#look();
     } catch (error) {
@@ -136,8 +145,9 @@ export class Talk {
     return this.#sound?.levels();
   }
 
-  iceServers(): RTCIceServer[] | undefined {
-    return this.#opened?.turn_credentials.iceServers;
+  /** Those of the session that is open, as they are now: its first ones may have expired. */
+  async iceServers(): Promise<RTCIceServer[] | undefined> {
+    return this.#opened && (await readIceServers(this.#opened)).iceServers;
   }
 
   #hold(opened: OpenedSession, clockAhead: number): void {
@@ -191,6 +201,15 @@ export class Talk {
     });
   }
 
+  #keepRelays(session: OpenedSession): RelayKeeper {
+    return new RelayKeeper(
+      () => readIceServers(session),
+      (servers) => {
+        this.#call?.useServers(servers);
+      },
+    );
+  }
+
   #send(event: ServerEvent): void {
     this.#call?.send(event);
     this.#record(event, true);
@@ -225,9 +244,11 @@ export class Talk {
   #closeAll(): void {
     clearInterval(this.#routeTimer);
     this.#keeper?.stop();
+    this.#relays?.stop();
     this.#call?.close();
     this.#sound?.close();
     this.#keeper = undefined;
+    this.#relays = undefined;
     this.#call = undefined;
     this.#sound = undefined;
   }

@@ -10,8 +10,8 @@ import { auditState, type ProjectTally, series, talliesOfProjects } from './stat
 
 /** Each may hold a connection for as long as a statement may take; the others serve sessions. */
 const MAX_AT_ONCE = 2;
-/** Different questions: equal ones wait as one. */
-const MAX_WAITING = 8;
+/** Different questions, as dashboards with long ranges have; equal ones wait as one. With those under way there are as many as may listen to events here. */
+const MAX_WAITING = 18;
 
 /** Of one question, and no reason to refuse another. */
 class RefusedQuestion {

@@ -7,6 +7,7 @@ const OURS = {
   statement_timeout: '5s',
   default_transaction_isolation: 'read committed',
   synchronous_commit: 'on',
+  jit: 'off',
 };
 
 describe('what the serving role’s sessions are set to', () => {

@@ -7,6 +7,9 @@ const RUNNABLE = new Set(['sh', 'js', 'ts', 'py', 'sql']);
 const COMMANDS = 'test/docs/commands.spec.ts';
 const GUIDE = 'test/docs/api-guide.spec.ts';
 const RESTORE = 'test/e2e/long/restore.spec.ts';
+const OPERATIONS = 'test/e2e/long/operations.spec.ts';
+const ROTATIONS =
+  /^(Rotate|Admin key|JWT secret|Database passwords|Audit signing key|Sealing key|Provider keys)$/;
 
 /** Blocks of a page, by the heading above them and what they begin with; run as they stand by a spec, or not. */
 const BLOCKS: readonly (readonly [
@@ -38,30 +41,22 @@ const BLOCKS: readonly (readonly [
   ['docs/runbooks/VestibuleKeyRejected.md', /./, /./, { by: COMMANDS }],
   ['docs/operations.md', /^(Back up|Restore)$/, /./, { by: RESTORE }],
   ['docs/operations.md', /^TURN$/, /^curl/, { by: COMMANDS }],
-  [
-    'docs/operations.md',
-    /^TURN$/,
-    /^openssl/,
-    { not: 'needs a cluster; its samples by test/e2e/crds.spec.ts' },
-  ],
+  ['docs/operations.md', /^TURN$/, /^openssl/, { by: OPERATIONS }],
   [
     'docs/operations.md',
     /^Install$/,
-    /./,
-    { not: 'needs a database with TLS; the same chart by test/e2e/install.spec.ts' },
+    /^CREATE ROLE/,
+    { not: 'has passwords to be filled in; such roles by test/e2e/install.spec.ts' },
   ],
+  ['docs/operations.md', /^(Install|Ingress and TLS|First key)$/, /^(?!CREATE)/, { by: OPERATIONS }],
+  ['docs/operations.md', /^(Upgrade|Roll back|Uninstall)$/, /./, { by: OPERATIONS }],
   [
     'docs/operations.md',
-    /^(Ingress and TLS|First key)$/,
-    /./,
-    { not: 'needs an installation; deposits by test/e2e/deposits.spec.ts' },
+    /^Database passwords$/,
+    /^(CREATE|DROP)/,
+    { not: 'has a password to be filled in; the same statements by test/e2e/long/rotate.spec.ts' },
   ],
-  [
-    'docs/operations.md',
-    /^(Upgrade|Roll back|Uninstall)/,
-    /^helm/,
-    { not: 'the same helm commands by test/e2e/long/upgrade.spec.ts' },
-  ],
+  ['docs/operations.md', ROTATIONS, /^(?!CREATE|DROP)/, { by: 'test/e2e/long/rotate.spec.ts' }],
   [
     'docs/audit.md',
     /^Signed heads$/,

@@ -29,16 +29,17 @@ export interface Place {
   environment?: Record<string, string>;
   /** What stands on the page, and what it is here. */
   here: readonly (readonly [string, string])[];
+  timeoutMs?: number;
 }
 
 /** Runs the blocks in one shell, in their order, as somebody would who pastes them one after the other. */
 export async function runBlocks(
   blocks: readonly Block[],
-  { folder, environment, here }: Place,
+  { folder, environment, here, timeoutMs = TIMEOUT_MS }: Place,
 ): Promise<Ran[]> {
   const script = blocks.map(({ code }, index) => `begins ${index}\n${code}`);
   const text = here.reduce((before, [there, value]) => before.replaceAll(there, value), script.join('\n'));
-  const { code, stdout, stderr } = await bash(PRELUDE + text, folder, environment);
+  const { code, stdout, stderr } = await bash(PRELUDE + text, folder, { environment, timeoutMs });
   const [printed, said] = [parts(stdout), parts(stderr)];
   if (code !== 0) {
     const last = blocks[said.length - 1];
@@ -59,7 +60,7 @@ function parts(output: string): string[] {
 async function bash(
   script: string,
   folder: string,
-  environment: Record<string, string> = {},
+  { environment = {}, timeoutMs }: { environment?: Record<string, string> | undefined; timeoutMs: number },
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn('bash', ['-c', script], {
     cwd: folder,
@@ -69,7 +70,7 @@ async function bash(
   });
   const timer = setTimeout(() => {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  }, TIMEOUT_MS);
+  }, timeoutMs);
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {

@@ -1,0 +1,205 @@
+/** A release by the commands of the page for operators, as they stand there, with names and addresses of this cluster. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { type Block, blocksOf, ROOT } from '../../docs/support/blocks.ts';
+import { type Ran, runBlocks } from '../../docs/support/page-shell.ts';
+import { aKey } from '../../support/manifests.ts';
+import { until } from '../../support/until.ts';
+import { giveDatabaseTls, makeCertificate } from '../support/database-tls.ts';
+import { imageName, IMAGES } from '../support/images.ts';
+import { Installation } from '../support/installation.ts';
+import { kubectl } from '../support/kubectl.ts';
+
+const PAGE = 'docs/operations.md';
+const TIMEOUT_MS = 300_000;
+/** Of the sample that the page applies. */
+const PROJECT = 'demo_shop';
+const BY_TLS = '?sslmode=verify-full&sslrootcert=/etc/vestibule/database-ca.crt';
+
+const page = blocksOf(PAGE);
+let installation: Installation;
+/** A checkout as the page has it, with files of the operator's own. */
+let checkout: string;
+let namespace: string;
+let port: number;
+let environment: Record<string, string>;
+let values: Record<string, unknown>;
+
+async function content(entry: string): Promise<string> {
+  const secret = await kubectl('-n', installation.namespace, 'get', 'secret', 'demo', '-o', 'json');
+  const { data } = JSON.parse(secret) as { data: Record<string, string> };
+  return Buffer.from(data[entry] ?? '', 'base64').toString('utf8');
+}
+
+/** As the page writes it. */
+async function databaseUrl(entry: string): Promise<string> {
+  const { protocol, username, password } = new URL(await content(entry));
+  return `${protocol}//${username}:${password}@postgres.${installation.namespace}:5432/vestibule${BY_TLS}`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port: found } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return found;
+}
+
+/** The sample, whose provider is the simulator. */
+function writeSample(name: string): void {
+  const sample = parse(readFileSync(join(ROOT, 'k8s/samples', name), 'utf8')) as { spec: object };
+  const provider = { baseUrl: `http://simulator.${installation.namespace}/v1` };
+  const text = stringify({ ...sample, spec: { ...sample.spec, provider } });
+  writeFileSync(join(checkout, 'k8s/samples', name), text);
+}
+
+const writeValues = (): void => {
+  writeFileSync(join(checkout, 'my-values.yaml'), stringify(values));
+};
+
+const commandsOf = (section: string): Block[] =>
+  page.filter((block) => block.section === section && block.language === 'sh');
+
+function run(...blocks: Block[]): Promise<Ran[]> {
+  const address = `127.0.0.1:${port}`;
+  return runBlocks(blocks, {
+    folder: checkout,
+    environment,
+    timeoutMs: TIMEOUT_MS,
+    here: [
+      ['-n vestibule-keys ', `-n ${namespace}-keys `],
+      ['-n vestibule ', `-n ${namespace} `],
+      ['--namespace vestibule', `--namespace ${namespace}`],
+      ['create namespace vestibule', `create namespace ${namespace}`],
+      ['3000:80', `${port}:80`],
+      ['127.0.0.1:3000', address],
+      ['https://vestibule.example.com', `http://${address}`],
+    ],
+  });
+}
+
+const openSession = async (): Promise<number> => {
+  const request = { method: 'POST', path: '/session', body: { project_id: PROJECT } };
+  return (await installation.caller.askInside(`http://vestibule.${namespace}`, request)).status;
+};
+
+const revision = async (): Promise<string> => {
+  const releases = await installation.runHelm('list', '--namespace', namespace, '--output', 'json');
+  return (JSON.parse(releases) as { revision: string }[])[0]!.revision;
+};
+
+beforeAll(async () => {
+  installation = await Installation.prepare('operations');
+  namespace = `${installation.namespace}-release`;
+  port = await freePort();
+  checkout = mkdtempSync(join(tmpdir(), 'vestibule-operations-'));
+  for (const name of ['charts', 'scripts']) symlinkSync(join(ROOT, name), join(checkout, name));
+  mkdirSync(join(checkout, 'k8s/samples'), { recursive: true });
+  for (const sample of ['project.yaml', 'project-full.yaml']) writeSample(sample);
+  // The port-forward takes a moment, which somebody who pastes leaves it.
+  writeFileSync(join(checkout, '.curlrc'), 'retry = 10\nretry-connrefused\n');
+  await makeCertificate(checkout, 'ca', `postgres.${installation.namespace}`);
+  await makeCertificate(checkout, 'tls', installation.host);
+  await giveDatabaseTls(installation.namespace, checkout, 'ca');
+  environment = {
+    KUBECONFIG: process.env['KUBECONFIG'] ?? '',
+    DATABASE_URL: await databaseUrl('database-url'),
+    DATABASE_MIGRATION_URL: await databaseUrl('migration-url'),
+    OPENAI_API_KEY: aKey(),
+  };
+  const least = readFileSync(join(ROOT, 'charts/vestibule/ci/default-values.yaml'), 'utf8');
+  const { database, ...others } = parse(least) as { database: object };
+  values = {
+    ...others,
+    image: imageName(IMAGES.vestibule),
+    database: { ...database, ca: { configMap: 'vestibule-database-ca' } },
+    audit: { signingKeySecret: { name: 'vestibule-audit' } },
+    providerUrls: [`http://simulator.${installation.namespace}/v1`],
+    // The cluster's, which all suites share.
+    crds: { install: false },
+  };
+  writeValues();
+}, TIMEOUT_MS);
+afterAll(async () => {
+  const prepared = installation as Installation | undefined;
+  if (prepared === undefined) return;
+  try {
+    await kubectl(
+      'delete',
+      'namespace',
+      namespace,
+      `${namespace}-keys`,
+      '--ignore-not-found',
+      '--wait=false',
+    );
+  } finally {
+    await prepared.close();
+    rmSync(checkout, { recursive: true, force: true });
+  }
+}, TIMEOUT_MS);
+
+it(
+  'is installed, with TLS to the database, and passes its own test',
+  async () => {
+    const ran = await run(...commandsOf('Install'));
+    expect(ran.at(-1)!.printed).toMatch(/Phase: +Succeeded/);
+  },
+  TIMEOUT_MS,
+);
+
+it(
+  'has an ingress',
+  async () => {
+    const [certificate] = commandsOf('Ingress and TLS');
+    const shown = page.find(({ section, language }) => section === 'Ingress and TLS' && language === 'yaml');
+    const { ingress, ...others } = parse(shown!.code) as { ingress: object };
+    const className = process.env['INGRESS_CLASS'] ?? 'test';
+    values = { ...values, ...others, ingress: { ...ingress, className, host: installation.host } };
+    writeValues();
+    await run(certificate!, ...commandsOf('Upgrade'));
+    const found = await kubectl('-n', namespace, 'get', 'ingress', '-o', 'yaml');
+    expect(found).toContain(installation.host);
+  },
+  TIMEOUT_MS,
+);
+
+it(
+  'gets its first key and its relays by a port-forward',
+  async () => {
+    const [, portForward] = commandsOf('Ingress and TLS');
+    const relays = commandsOf('TURN').filter(({ code }) => code.startsWith('openssl'));
+    const end: Block = { ...portForward!, code: 'kill %1\n' };
+    const ran = await run(portForward!, ...commandsOf('First key'), ...relays, end);
+    expect(ran.flatMap(({ statuses }) => statuses)).toContain(201);
+    await until('it opens sessions', async () => (await openSession()) === 200, 30_000);
+  },
+  TIMEOUT_MS,
+);
+
+it(
+  'goes back to the revision before',
+  async () => {
+    const before = Number(await revision());
+    await run(...commandsOf('Roll back'));
+    expect(Number(await revision())).toBe(before + 1);
+    expect(await openSession()).toBe(200);
+  },
+  TIMEOUT_MS,
+);
+
+it(
+  'is uninstalled, and leaves projects and keys',
+  async () => {
+    await run(...commandsOf('Uninstall'));
+    expect(await kubectl('-n', namespace, 'get', 'projects.vestibule.dev', '-o', 'name')).toContain(
+      'demo-shop',
+    );
+    expect(await kubectl('-n', `${namespace}-keys`, 'get', 'sealedsecrets', '-o', 'name')).not.toBe('');
+  },
+  TIMEOUT_MS,
+);

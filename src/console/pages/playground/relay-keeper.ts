@@ -1,19 +1,24 @@
-import type { IceAnswer } from './session-api.ts';
-
 /** Of the time for which credentials hold, that is over when the next are fetched. */
 const RENEW_AT = 0.8;
 /** After a failure, and at the least between two attempts. */
 const PAUSE_MS = 15_000;
 
+interface Answer<Server> {
+  iceServers: Server[];
+  /** Seconds for which they hold. */
+  ttl: number;
+  _turn_enabled: boolean;
+}
+
 /** Keeps the credentials of a call's relays from expiring. A call goes on with those that it has while none can be had. */
-export class RelayKeeper {
-  readonly #ask: () => Promise<IceAnswer>;
-  readonly #onServers: (servers: RTCIceServer[]) => void;
+export class RelayKeeper<Server> {
+  readonly #ask: () => Promise<Answer<Server>>;
+  readonly #onServers: (servers: Server[]) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
   /** Asks at once: how long those of the session hold is not told with them. */
-  constructor(ask: () => Promise<IceAnswer>, onServers: (servers: RTCIceServer[]) => void) {
+  constructor(ask: () => Promise<Answer<Server>>, onServers: (servers: Server[]) => void) {
     this.#ask = ask;
     this.#onServers = onServers;
     void this.#renew();

@@ -66,7 +66,7 @@ export class Talk {
   #sound: Sound | undefined;
   #call: Call | undefined;
   #keeper: LeaseKeeper | undefined;
-  #relays: RelayKeeper | undefined;
+  #relays: RelayKeeper<RTCIceServer> | undefined;
   #routeTimer: ReturnType<typeof setInterval> | undefined;
   #starting = new AbortController();
 
@@ -201,7 +201,7 @@ export class Talk {
     });
   }
 
-  #keepRelays(session: OpenedSession): RelayKeeper {
+  #keepRelays(session: OpenedSession): RelayKeeper<RTCIceServer> {
     return new RelayKeeper(
       () => readIceServers(session),
       (servers) => {

@@ -55,6 +55,8 @@ export const REPLICA_FAULTS: readonly Fault[] = [
     fires: ['EventLoopBlocked server'],
     // What it does is late. At first, while nothing is compiled yet, so late that the database's answers are in vain.
     mayFire: ['DatabaseAway', 'LatencyBurnsFast', `ReplicasDisagree ${PROJECT}`, 'Slow'],
+    // It remembers half an hour, which is two and a half minutes here.
+    lingers: ['LatencyBurnsFast'],
     factor: PATIENT_FACTOR,
     withinMs: 150_000,
   },

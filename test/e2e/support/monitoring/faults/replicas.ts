@@ -53,10 +53,14 @@ export const REPLICA_FAULTS: readonly Fault[] = [
     traffic: async (stage) => [{ ...sessionsOf(PROJECT, 5), base: await stage.baseOfOne() }],
     end: (stage) => giveCpu(stage, VALUES.resources.limits.cpu),
     fires: ['EventLoopBlocked server'],
-    // What it does is late. At first, while nothing is compiled yet, so late that the database's answers are in vain.
-    mayFire: ['DatabaseAway', 'LatencyBurnsFast', `ReplicasDisagree ${PROJECT}`, 'Slow'],
-    // It remembers half an hour, which is two and a half minutes here.
-    lingers: ['LatencyBurnsFast'],
+    // What it does is late. At first, while nothing is compiled yet, so late that the database's answers are in vain, and
+    // that its callers get no sessions.
+    mayFire: [
+      ...['DatabaseAway', 'Unavailable', 'AvailabilityBurnsFast', 'LatencyBurnsFast', 'Slow'],
+      ...[`ReplicasDisagree ${PROJECT}`, `ErrorRate ${PROJECT}`],
+    ],
+    // They remember half an hour, which is two and a half minutes here.
+    lingers: ['AvailabilityBurnsFast', 'LatencyBurnsFast'],
     factor: PATIENT_FACTOR,
     withinMs: 150_000,
   },

@@ -1,5 +1,4 @@
 import { SpanKind, trace } from '@opentelemetry/api';
-import { Agent } from 'undici';
 import { AppError } from '../common/app-error.ts';
 import type { Clock } from '../common/clock.ts';
 import { isRecord } from '../common/json.ts';
@@ -7,7 +6,7 @@ import { memo } from '../common/memo.ts';
 import { withoutTrailingSlash } from '../common/url.ts';
 import { traced } from '../telemetry/tracing.ts';
 import type { ProjectKey } from '../vault/project-key.ts';
-import { DeadlineError, post, type PostAnswer } from './post.ts';
+import { DeadlineError, post, postAgent, type PostAnswer } from './post.ts';
 import { type Grant, type MintRequest, RealtimeProvider } from './realtime-provider.ts';
 
 /** Below the lease of an opening session, so that a late answer is the exception. */
@@ -32,14 +31,7 @@ export interface ProviderObserver {
 export class OpenAiProvider extends RealtimeProvider {
   readonly #clock: Clock;
   readonly #observer: ProviderObserver;
-  readonly #agent = new Agent({
-    connections: CONNECTIONS,
-    pipelining: 1,
-    connect: { timeout: DEADLINE_MS },
-    headersTimeout: DEADLINE_MS,
-    bodyTimeout: DEADLINE_MS,
-    maxHeaderSize: 16 * 1024,
-  });
+  readonly #agent = postAgent(CONNECTIONS, DEADLINE_MS);
 
   constructor(clock: Clock, observer: ProviderObserver) {
     super();

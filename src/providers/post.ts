@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Dispatcher } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 
 export interface PostOptions {
   url: { origin: string; pathname: string; search: string };
@@ -20,6 +20,18 @@ export interface PostAnswer {
 
 /** The deadline passed before the answer was whole. */
 export class DeadlineError extends Error {}
+
+/** Connections for `post`, with bounds of their own beneath its deadline. Who makes it closes it. */
+export function postAgent(connections: number, deadlineMs: number): Agent {
+  return new Agent({
+    connections,
+    pipelining: 1,
+    connect: { timeout: deadlineMs },
+    headersTimeout: deadlineMs,
+    bodyTimeout: deadlineMs,
+    maxHeaderSize: 16 * 1024,
+  });
+}
 
 /** One POST and the whole of its answer; no retry, no redirect. */
 export function post(dispatcher: Dispatcher, options: PostOptions): Promise<PostAnswer> {

@@ -1,7 +1,6 @@
-import { Agent } from 'undici';
 import type { Clock } from '../common/clock.ts';
 import { withoutTrailingSlash } from '../common/url.ts';
-import { DeadlineError, post, type PostAnswer } from '../providers/post.ts';
+import { DeadlineError, post, postAgent, type PostAnswer } from '../providers/post.ts';
 import type { TurnSecret } from '../vault/turn-secret.ts';
 import { readIceServers, UnusableAnswer } from './cloudflare-answer.ts';
 import type { IceServer } from './ice-servers.ts';
@@ -44,14 +43,7 @@ interface Kept {
 export class CloudflareTurn {
   readonly #origin: string;
   readonly #clock: Clock;
-  readonly #agent = new Agent({
-    connections: CONNECTIONS,
-    pipelining: 1,
-    connect: { timeout: DEADLINE_MS },
-    headersTimeout: DEADLINE_MS,
-    bodyTimeout: DEADLINE_MS,
-    maxHeaderSize: 16 * 1024,
-  });
+  readonly #agent = postAgent(CONNECTIONS, DEADLINE_MS);
   /** The oldest first. */
   readonly #kept = new Map<string, Kept>();
 

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { runBash } from '../../support/bash.ts';
 import type { Block } from './blocks.ts';
 
 const TIMEOUT_MS = 90_000;
@@ -39,7 +38,12 @@ export async function runBlocks(
 ): Promise<Ran[]> {
   const script = blocks.map(({ code }, index) => `begins ${index}\n${code}`);
   const text = here.reduce((before, [there, value]) => before.replaceAll(there, value), script.join('\n'));
-  const { code, stdout, stderr } = await bash(PRELUDE + text, folder, { environment, timeoutMs });
+  const { code, stdout, stderr } = await runBash(PRELUDE + text, {
+    folder,
+    environment: { PATH: process.env['PATH'], HOME: folder, ...environment },
+    timeoutMs,
+    signal: 'SIGKILL',
+  });
   const [printed, said] = [parts(stdout), parts(stderr)];
   if (code !== 0) {
     const last = blocks[said.length - 1];
@@ -54,33 +58,4 @@ export async function runBlocks(
 
 function parts(output: string): string[] {
   return output.split(new RegExp(`${BEGINS}\\d+\\n`)).slice(1);
-}
-
-/** What is under way after the time-out ends as a whole: bash alone would leave behind what it waits for. */
-async function bash(
-  script: string,
-  folder: string,
-  { environment = {}, timeoutMs }: { environment?: Record<string, string> | undefined; timeoutMs: number },
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn('bash', ['-c', script], {
-    cwd: folder,
-    env: { PATH: process.env['PATH'], HOME: folder, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  const timer = setTimeout(() => {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  }, timeoutMs);
-  const output = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      output[name] += text;
-    });
-  }
-  try {
-    const [code] = (await once(child, 'close')) as [number | null];
-    return { code, ...output };
-  } finally {
-    clearTimeout(timer);
-  }
 }

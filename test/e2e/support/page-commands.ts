@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { runBash } from '../../support/bash.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Of the blocks of one shell. */
@@ -40,9 +39,14 @@ export class PageCommands {
    */
   async run(...numbers: number[]): Promise<string> {
     const steps = numbers.map((number) => this.#step(number));
-    const { code, printed, errors } = await bash([this.#needed, ...steps].join('\n'), this.#environment);
-    if (code !== 0) throw new Error(`steps ${numbers.join(', ')} ended with ${code}: ${printed}${errors}`);
-    return printed;
+    const { code, stdout, stderr } = await runBash([this.#needed, ...steps].join('\n'), {
+      folder: ROOT,
+      environment: { ...process.env, ...this.#environment },
+      timeoutMs: TIMEOUT_MS,
+      signal: 'SIGTERM',
+    });
+    if (code !== 0) throw new Error(`steps ${numbers.join(', ')} ended with ${code}: ${stdout}${stderr}`);
+    return stdout;
   }
 
   #step(number: number): string {
@@ -50,32 +54,5 @@ export class PageCommands {
     if (step === undefined) throw new Error(`there is no step ${number}`);
     // In a list with || the shell would not end the step at its first error.
     return `${step}if (( $? != 0 )); then exit 1; fi`;
-  }
-}
-
-/** What is under way after the time-out ends as a whole: bash alone would leave behind what it waits for. */
-async function bash(
-  commands: string,
-  environment: Record<string, string>,
-): Promise<{ code: number | null; printed: string; errors: string }> {
-  const child = spawn('bash', ['-c', commands], {
-    cwd: ROOT,
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  const timer = setTimeout(() => {
-    if (child.pid !== undefined) process.kill(-child.pid);
-  }, TIMEOUT_MS);
-  const output: Buffer[] = [];
-  const errors: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
-  try {
-    const [code] = (await once(child, 'close')) as [number | null];
-    const [printed, said] = [output, errors].map((chunks) => Buffer.concat(chunks).toString('utf8'));
-    return { code, printed: printed!, errors: said! };
-  } finally {
-    clearTimeout(timer);
   }
 }

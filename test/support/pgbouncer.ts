@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import pg from 'pg';
 import { OWNER, PASSWORD, SERVING } from './cluster.ts';
 import { until } from './until.ts';
+import { freePort } from '../../src/database/embedded/free-port.ts';
 
 /** `PGBOUNCER` names the program where it is not on the PATH. */
 const PROGRAM = process.env['PGBOUNCER'] ?? 'pgbouncer';
@@ -112,13 +112,4 @@ export async function startPgBouncer(
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

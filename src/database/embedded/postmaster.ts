@@ -1,7 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import { SERVER_ENVIRONMENT } from './cluster.ts';
@@ -10,6 +8,7 @@ import { openLog } from './log-file.ts';
 import type { Placement } from './placement.ts';
 import { identify, type ProcessIdentity } from '../../common/process-identity.ts';
 import { servesData, signal, waitForExit } from './processes.ts';
+import { freePort } from './free-port.ts';
 
 export type Postmaster = { identity: ProcessIdentity; port: number };
 export type PidFile = { pid: number; port: number; status: string };
@@ -104,13 +103,4 @@ function settingArguments(port: number): string[] {
  */
 function ignoring(stalePid: number | undefined): Record<string, string> {
   return stalePid === undefined ? {} : { PG_GRANDPARENT_PID: String(stalePid) };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,7 +1,5 @@
 /** A release by the commands of the page for operators, as they stand there, with names and addresses of this cluster. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
@@ -9,10 +7,12 @@ import { type Block, blocksOf, ROOT } from '../../docs/support/blocks.ts';
 import { type Ran, runBlocks } from '../../docs/support/page-shell.ts';
 import { aKey } from '../../support/manifests.ts';
 import { until } from '../../support/until.ts';
-import { giveDatabaseTls, makeCertificate } from '../support/database-tls.ts';
+import { makeCertificate } from '../support/certificate.ts';
+import { giveDatabaseTls } from '../support/database-tls.ts';
 import { imageName, IMAGES } from '../support/images.ts';
 import { Installation } from '../support/installation.ts';
 import { kubectl } from '../support/kubectl.ts';
+import { freePort } from '../../../src/database/embedded/free-port.ts';
 
 const PAGE = 'docs/operations.md';
 const TIMEOUT_MS = 300_000;
@@ -39,15 +39,6 @@ async function content(entry: string): Promise<string> {
 async function databaseUrl(entry: string): Promise<string> {
   const { protocol, username, password } = new URL(await content(entry));
   return `${protocol}//${username}:${password}@postgres.${installation.namespace}:5432/vestibule${BY_TLS}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port: found } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return found;
 }
 
 /** The sample, whose provider is the simulator. */

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { pathOf } from '../../../src/kubernetes/resource-paths.ts';
 import { aKey } from '../../support/manifests.ts';
 import { Caller, type CallerAnswer, type CallerRequest } from './caller.ts';
+import { makeCertificate } from './certificate.ts';
 import { imageName, IMAGES } from './images.ts';
 import { Kube } from './kube.ts';
 import { kubectl } from './kubectl.ts';
@@ -164,12 +165,8 @@ export class Installation {
 
   /** Made with the host's name, for the ingress; returns the certificate. */
   async #makeCertificate(): Promise<string> {
+    await makeCertificate(this.#folder, 'tls', this.host);
     const [key, certificate] = [join(this.#folder, 'tls.key'), join(this.#folder, 'tls.crt')];
-    await run('openssl', [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
-      ...['-subj', `/CN=${this.host.slice(0, 60)}`, '-addext', `subjectAltName=DNS:${this.host}`],
-      ...['-keyout', key, '-out', certificate],
-    ]);
     await kubectl(
       '-n',
       this.namespace,

@@ -5,6 +5,7 @@ import { Batches1764600000000 } from './migrations/1764600000000-batches.ts';
 import { KeyRejections1764800000000 } from './migrations/1764800000000-key-rejections.ts';
 import { AuditCheckpoints1765000000000 } from './migrations/1765000000000-audit-checkpoints.ts';
 import { WholeBatches1765200000000 } from './migrations/1765200000000-whole-batches.ts';
+import { RepeatedAnswers1765400000000 } from './migrations/1765400000000-repeated-answers.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const STATEMENT_TIMEOUT_MS = 5_000;
@@ -104,4 +105,5 @@ const MIGRATIONS = [
   KeyRejections1764800000000,
   AuditCheckpoints1765000000000,
   WholeBatches1765200000000,
+  RepeatedAnswers1765400000000,
 ];

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { open } from '../support/raw-http.ts';
@@ -59,7 +60,7 @@ describe('a client that hangs up', () => {
   let replica: Replica;
 
   beforeAll(async () => {
-    theatre = await startTheatre(['unfinished', ...STEPS.map(({ name }) => name)], {
+    theatre = await startTheatre(['unfinished', 'repeated', ...STEPS.map(({ name }) => name)], {
       session: { maxConcurrent: 1, secretTtlSeconds: 10, leaseSeconds: LEASE_S },
       limits: { sessionsPerMonth: QUOTA },
     });
@@ -100,6 +101,33 @@ describe('a client that hangs up', () => {
       expect(await errorsOf(theatre, session.id)).toHaveLength(1);
     },
   );
+
+  it('and was given the answer to its Idempotency-Key again keeps that session', async () => {
+    const scene = theatre.scenes.get('repeated')!;
+    const idempotencyKey = randomUUID();
+    const { reached, pass } = replica.database.hold('after', 'activate_sessions');
+    const socket = await send(replica, requestOf(scene, { 'idempotency-key': idempotencyKey }));
+    await reached;
+    await hangUp(socket);
+    await replica.request('/health');
+    const again = await theatre.stack.request('/session', {
+      body: { project_id: scene.projectId },
+      headers: { 'idempotency-key': idempotencyKey },
+    });
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true']);
+    const ending = replica.database.hold('after', 'end_sessions');
+    pass();
+    await ending.reached;
+    ending.pass();
+    expect(await sessionsOf(theatre, scene)).toEqual([{ id: again.json.session_id, state: 'active' }]);
+    expect(await errorsOf(theatre, again.json.session_id as string)).toEqual([]);
+    // the only slot
+    expect((await replica.open(scene)).status).toBe(429);
+    const path = `/session/${again.json.session_id}`;
+    const headers = { authorization: `Bearer ${again.json.lease_token}` };
+    expect((await replica.request(path, { method: 'DELETE', headers })).status).toBe(204);
+    expect((await replica.open(scene)).status).toBe(200);
+  });
 
   it('before its request is whole, takes nothing', async () => {
     const scene = theatre.scenes.get('unfinished')!;
@@ -166,12 +194,13 @@ describe('clients that hang up at any moment', () => {
   });
 });
 
-function requestOf({ projectId }: Scene): string {
+function requestOf({ projectId }: Scene, headers: Record<string, string> = {}): string {
   const body = JSON.stringify({ project_id: projectId });
   return [
     'POST /session HTTP/1.1',
     'host: 127.0.0.1',
     'content-type: application/json',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     `content-length: ${Buffer.byteLength(body)}`,
     '',
     body,

@@ -159,6 +159,49 @@ describe('a batch of reservations', () => {
     expect(await database.query('SELECT taken FROM project_slots')).toEqual([{ taken: 0 }]);
   });
 
+  it('ends what somebody asks to end, also beside the end of one who hung up and asked again', async () => {
+    const end = (id: unknown, state: string): Record<string, unknown> => ({
+      session_id: id,
+      state,
+      event: anEvent(state === 'failed' ? 'session_error' : 'session_released'),
+    });
+    const idempotency = { key_hash: '0a', body_hash: '0b' };
+    const request = aRequest('p', { idempotency });
+    const { session_id: id } = request;
+    await reserve([request]);
+    await database.query('SELECT activate_sessions($1, $2)', [
+      'chn_test',
+      JSON.stringify([
+        {
+          session_id: id,
+          lease_expires_at: Date.now() / 1000 + 60,
+          sealed_answer: '0c',
+          event: anEvent('session_created'),
+        },
+      ]),
+    ]);
+    const ends = async (items: Record<string, unknown>[]): Promise<unknown> => {
+      const [row] = await database.query<{ ids: string[] }>(
+        `SELECT end_sessions($1, $2, false)->'ids' AS ids`,
+        ['chn_test', JSON.stringify(items)],
+      );
+      return row?.ids;
+    };
+    const again = JSON.stringify([aRequest('p', { idempotency })]);
+    const [repeated] = await database.query<{ verdict: string }>(
+      'SELECT verdict FROM walk_reservations($1, $2, false)',
+      ['chn_test', again],
+    );
+    expect(repeated?.verdict).toBe('replay');
+    expect(await ends([end(id, 'failed')])).toEqual([]);
+    expect(await ends([end(id, 'failed'), end(id, 'released')])).toEqual([id]);
+    const events = await database.query(
+      'SELECT event FROM audit_events WHERE session_id = $1 ORDER BY seq DESC LIMIT 1',
+      [id],
+    );
+    expect(events).toEqual([{ event: 'session_released' }]);
+  });
+
   it('locks in one order, whoever activates, ends or meets new projects at once', async () => {
     const pool = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
     // The database is dropped by force when the suite ends.

@@ -190,33 +190,34 @@ ${BATCHES_APPEND_ENTRIES}
   END $$;
 `;
 
-const ENDING = `
+/** What ends a session, where some are kept although one of `p_ends` names them. */
+export const endingHolding = (keeping = { declared: '', looked: '', ordered: '', spared: '' }): string => `
   -- Ends those of the named sessions that still hold a slot, gives back what an opening one had taken, and
   -- returns their audit entries for the caller to append.
   -- An element: {session_id, state, only_lapsed?, keep_quota?, event}.
-  CREATE FUNCTION end_holding_sessions(p_ends jsonb) RETURNS audit_entry[] LANGUAGE plpgsql ${BY_KEY} AS $$
+  CREATE OR REPLACE FUNCTION end_holding_sessions(p_ends jsonb) RETURNS audit_entry[] LANGUAGE plpgsql ${BY_KEY} AS $$
   DECLARE
     v_ids text[] := ARRAY(SELECT session_id FROM jsonb_to_recordset(p_ends) AS e (session_id text));
     v_projects text[];
     v_entries audit_entry[];
-    v_returned record;
+    v_returned record;${keeping.declared}
   BEGIN
     -- Locked first, as by everybody who changes both, and so that nobody else ends the same ones meanwhile.
     SELECT array_agg(DISTINCT project_hash) INTO v_projects FROM sessions WHERE id = ANY (v_ids) AND ended_at IS NULL;
     IF v_projects IS NULL THEN
       RETURN '{}';
     END IF;
-    PERFORM lock_slots(v_projects);
+    PERFORM lock_slots(v_projects);${keeping.looked}
     -- A renewal that is still committing holds its row: this waits for it and sees it.
     -- opening → failed, active → released | expired | terminated, whatever it was that ended it
     WITH ends AS (
       SELECT DISTINCT ON (session_id) * FROM jsonb_to_recordset(p_ends) AS e (session_id text, state text,
-        only_lapsed boolean, keep_quota boolean, event jsonb)
+        only_lapsed boolean, keep_quota boolean, event jsonb)${keeping.ordered}
     ), before AS (
       SELECT s.id, s.state, e.state AS asked, coalesce(e.keep_quota, false) AS keep_quota, e.event
       FROM ends e JOIN sessions s ON s.id = e.session_id
       WHERE s.id = ANY (v_ids) AND s.ended_at IS NULL
-        AND (s.lease_expires_at <= clock_timestamp() OR NOT coalesce(e.only_lapsed, false))
+        AND (s.lease_expires_at <= clock_timestamp() OR NOT coalesce(e.only_lapsed, false))${keeping.spared}
       ORDER BY s.id FOR UPDATE OF s
     ), ended AS (
       UPDATE sessions s SET ended_at = clock_timestamp(), state = CASE
@@ -255,7 +256,10 @@ const ENDING = `
     v_entries := v_returned.entries;
     RETURN coalesce(v_entries, '{}');
   END $$;
+`;
 
+const ENDING = `
+${endingHolding()}
   CREATE OR REPLACE FUNCTION end_sessions(p_chain text, p_ends jsonb) RETURNS text[] LANGUAGE plpgsql AS $$
   DECLARE
     v_entries audit_entry[] := end_holding_sessions(p_ends);
@@ -270,8 +274,12 @@ const ENDING = `
 
 const RESERVING_APPENDS = 'PERFORM append_entries(p_chain, v_entries);';
 
-/** The walk under another signature, and with another end. */
-export const reserving = (signature: string, appends: string): string => `
+/** The walk under another signature and with another end, and where repetitions that are answered leave a mark. */
+export const reserving = (
+  signature: string,
+  appends: string,
+  repetition = { marked: '', unmarked: '' },
+): string => `
   -- Answers each request of a batch, in order within its project, and does for it all that precedes the mint:
   -- idempotency claim, limit windows, quota, slot, and the committed record that the key is about to be used.
   -- The project's row makes each answer exact against every other process; the clock is read under it.
@@ -395,7 +403,7 @@ export const reserving = (signature: string, appends: string): string => `
           verdict := CASE
             WHEN v_claim.sealed_answer IS NULL OR v_claim.body_hash <> decode(r.idempotency->>'body_hash', 'hex')
               THEN 'idempotency_conflict' ELSE 'replay' END;
-          sealed_answer := CASE verdict WHEN 'replay' THEN v_claim.sealed_answer END;
+          sealed_answer := CASE verdict WHEN 'replay' THEN v_claim.sealed_answer END;${repetition.marked}
           RETURN NEXT;
           CONTINUE;
         END IF;
@@ -478,7 +486,7 @@ export const reserving = (signature: string, appends: string): string => `
           INSERT INTO idempotency VALUES (decode(r.idempotency->>'key_hash', 'hex'),
               decode(r.idempotency->>'body_hash', 'hex'), r.session_id, NULL, v_now)
             ON CONFLICT (key_hash) DO UPDATE SET body_hash = excluded.body_hash, session_id = excluded.session_id,
-              sealed_answer = NULL, created_at = excluded.created_at;
+              sealed_answer = NULL, created_at = excluded.created_at${repetition.unmarked};
         END IF;
         IF v_client IS NOT NULL THEN
           v_client_taken[v_client] := v_client_taken[v_client] + 1;

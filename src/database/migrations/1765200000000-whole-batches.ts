@@ -9,7 +9,7 @@ import { BY_KEY, reserving } from './1764600000000-batches.ts';
  */
 export class WholeBatches1765200000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query(WALKING);
+    await runner.query(walking());
     await runner.query(OPENING);
     await runner.query(ENDING);
     await runner.query(EXPIRING);
@@ -26,14 +26,17 @@ export class WholeBatches1765200000000 implements MigrationInterface {
 /** Of a project with fewer, lapsed leases are looked for also when there is room: its number of sessions is exact. */
 const FEW_SESSIONS = 100;
 
-const WALKING = reserving(
-  'walk_reservations(p_chain text, p_requests jsonb, p_echo boolean)',
-  `-- after the answers, with ordinal -1: audit rows as lines
+/** The walk as a step of `open_sessions`. */
+export const walking = (repetition?: Parameters<typeof reserving>[2]): string =>
+  reserving(
+    'walk_reservations(p_chain text, p_requests jsonb, p_echo boolean)',
+    `-- after the answers, with ordinal -1: audit rows as lines
     FOREACH verdict IN ARRAY append_entries(p_chain, v_entries, p_echo) LOOP
       ordinal := -1;
       RETURN NEXT;
     END LOOP;`,
-);
+    repetition,
+  );
 
 const RESERVING = `
       IF current_setting('transaction_isolation') <> 'read committed' THEN

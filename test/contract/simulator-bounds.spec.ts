@@ -5,7 +5,6 @@ import { Calls } from '../simulator/calls.ts';
 import type { ConversationItem } from '../simulator/events.ts';
 import { mint } from '../simulator/ga-answer.ts';
 import { Items, MAX_ITEMS_BYTES } from '../simulator/items.ts';
-import { loadWerift } from '../simulator/peer.ts';
 import type { Peer } from '../simulator/peer.ts';
 import { MAX_SECRETS_BYTES, Secrets } from '../simulator/secrets.ts';
 import { LONGEST_TURN_MS, SpeechDetector } from '../simulator/speech.ts';
@@ -90,8 +89,12 @@ describe('a call of the provider simulator that has ended', () => {
   const ended: string[] = [];
 
   function callTo(sent: string[], close: () => Promise<void>): { call: Call; peer: Peer } {
-    const call = new Call(secret, CALL_LIMITS, ({ id }) => ended.push(id));
-    const peer = { answer: '', send: (text: string) => sent.push(text), waiting: () => 0, close };
+    const call = new Call(secret, {
+      limits: CALL_LIMITS,
+      audio: 'track',
+      ended: ({ id }) => ended.push(id),
+    });
+    const peer = { send: (text: string) => sent.push(text), waiting: () => 0, close };
     return { call, peer };
   }
 
@@ -138,7 +141,7 @@ describe('a call of the provider simulator that has ended', () => {
     const calls = new Calls('127.0.0.1');
     try {
       const offer = await caller.offer();
-      await loadWerift();
+      await import('werift');
       const made = calls.make(offer, secret);
       // It is answered within one turn of the loop, by many promises.
       for (let steps = 0; calls.counts().open === 0 && steps < 10_000; steps += 1) await Promise.resolve();

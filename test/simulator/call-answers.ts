@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-import type { Calls } from './calls.ts';
+import type { Calls, MadeCall } from './calls.ts';
 import { refusal } from './envelope.ts';
 import type { Refusal } from './envelope.ts';
 import { CALLS_PATH } from './routes.ts';
@@ -22,8 +22,8 @@ export async function answerCall(
   { calls, secrets }: { calls: Calls; secrets: Secrets },
   offered: Offered,
 ): Promise<void> {
-  const secret = secrets.find(offered.value);
-  const made = unfit(offered, secret) ?? (await calls.make(offered.offer.toString('utf8'), secret as Secret));
+  const secret = secretOf(secrets, offered.value);
+  const made = await makeWith(calls, secret, offered);
   if ('error' in made) {
     sendRefusal(response, made);
     return;
@@ -36,9 +36,22 @@ export async function answerCall(
   response.end(made.answer);
 }
 
-function unfit({ value, contentType, offer }: Offered, secret: Secret | undefined): Refusal | undefined {
+/** What was given out here and is still good, or why it is not taken. */
+export function secretOf(secrets: Secrets, value: string | undefined): Secret | Refusal {
   if (value === undefined) return refusal(401, 'Missing bearer authentication in header');
-  if (!secret) return refusal(401, 'Incorrect API key provided', { code: 'invalid_api_key' });
+  return secrets.find(value) ?? refusal(401, 'Incorrect API key provided', { code: 'invalid_api_key' });
+}
+
+async function makeWith(
+  calls: Calls,
+  secret: Secret | Refusal,
+  offered: Offered,
+): Promise<MadeCall | Refusal> {
+  if ('error' in secret) return secret;
+  return unfit(offered) ?? (await calls.make(offered.offer.toString('utf8'), secret));
+}
+
+function unfit({ contentType, offer }: Offered): Refusal | undefined {
   if (!isType(contentType, 'application/sdp')) {
     const message = "This method only accepts 'application/sdp' requests.";
     return refusal(400, message, { code: 'unsupported_content_type' });

@@ -4,6 +4,7 @@ import type { ServerEvent } from './events.ts';
 import { LiveSession } from './live-session.ts';
 import type { Peer, PeerListener } from './peer.ts';
 import type { Secret } from './secrets.ts';
+import type { SpokenAudio } from './reply.ts';
 
 export interface CallLimits {
   /** At once; beyond, 429. */
@@ -27,6 +28,15 @@ const LAST_WORDS_MS = 250;
 export class Call implements PeerListener {
   readonly id = newId('rtc');
   readonly keyFingerprint: string;
+/** What a call is carried by, and what its owner is told. */
+export interface CallOptions {
+  limits: CallLimits;
+  /** How the client gets what is spoken: beside the events, or in them. */
+  audio: SpokenAudio;
+  /** Called once, however it ends. */
+  ended: (call: Call) => void;
+}
+
   readonly #limits: CallLimits;
   readonly #conversation: Conversation;
   readonly #ended: (call: Call) => void;
@@ -37,15 +47,15 @@ export class Call implements PeerListener {
   #messages = 0;
   #closed: Promise<void> | undefined;
 
-  /** `ended` is called once, however it ends. */
-  constructor({ session, keyFingerprint }: Secret, limits: CallLimits, ended: (call: Call) => void) {
+  constructor({ session, keyFingerprint }: Secret, { limits, audio, ended }: CallOptions) {
     this.keyFingerprint = keyFingerprint;
     this.#limits = limits;
     this.#ended = ended;
     const live = new LiveSession(session, Date.now() + limits.lastsMs);
-    this.#conversation = new Conversation(live, (event) => {
+    const send = (event: ServerEvent): void => {
       this.#send(event);
-    });
+    };
+    this.#conversation = new Conversation(live, send, audio);
     this.#lasts = setTimeout(() => {
       this.#expire();
     }, limits.lastsMs);

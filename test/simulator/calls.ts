@@ -2,12 +2,15 @@ import { Call, CALL_LIMITS } from './call.ts';
 import type { CallLimits } from './call.ts';
 import { refusal } from './envelope.ts';
 import type { Refusal } from './envelope.ts';
-import { answer, loadWerift } from './peer.ts';
+import { installed } from './installed.ts';
+import { answer } from './peer.ts';
+import type { Peer } from './peer.ts';
+import type { SpokenAudio } from './reply.ts';
 import { readOffer } from './sdp.ts';
 import type { Secret } from './secrets.ts';
 
 export interface CallCounts {
-  /** Answered with 201 since the last reset. */
+  /** Answered with 201 or 101 since the last reset. */
   made: number;
   open: number;
 }
@@ -38,26 +41,42 @@ export class Calls {
         code: 'invalid_offer',
         param: 'sdp',
       });
-    const werift = await loadWerift();
+    const werift = await installed(() => import('werift'));
     if (!werift)
       return refusal(501, 'Calls are not simulated here: werift is not installed.', { type: 'server_error' });
-    if (this.#stopped || this.#open.size >= this.#limits.open) {
-      return refusal(429, 'Too many calls are open.', { type: 'requests', code: 'rate_limit_exceeded' });
-    }
-    const call = new Call(secret, this.#limits, ({ id }) => this.#open.delete(id));
-    // It takes its place before it is connected.
-    this.#open.set(call.id, call);
+    const call = this.begin(secret, 'track');
+    if (!(call instanceof Call)) return call;
     try {
       const peer = await answer(werift, offer, this.#host, call);
-      if (!(await call.connect(peer))) {
+      if (!(await this.connect(call, peer))) {
         return refusal(503, 'The call ended before it was answered.', { type: 'server_error' });
       }
-      this.#made += 1;
       return { id: call.id, answer: peer.answer };
     } catch {
       await call.close();
       return refusal(400, 'The SDP offer cannot be answered.', { code: 'invalid_offer', param: 'sdp' });
     }
+  }
+
+  /** One that takes its place before it is connected: whoever begins it connects it to a peer, or closes it. */
+  begin(secret: Secret, audio: SpokenAudio): Call | Refusal {
+    if (this.#stopped || this.#open.size >= this.#limits.open) {
+      return refusal(429, 'Too many calls are open.', { type: 'requests', code: 'rate_limit_exceeded' });
+    }
+    const call = new Call(secret, {
+      limits: this.#limits,
+      audio,
+      ended: ({ id }) => this.#open.delete(id),
+    });
+    this.#open.set(call.id, call);
+    return call;
+  }
+
+  /** The call owns the peer from here on. False when it ended meanwhile. */
+  async connect(call: Call, peer: Peer): Promise<boolean> {
+    const connected = await call.connect(peer);
+    if (connected) this.#made += 1;
+    return connected;
   }
 
   /** False when no such call is open, or another key's secret made it. */

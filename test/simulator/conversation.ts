@@ -7,7 +7,7 @@ import { Items } from './items.ts';
 import type { LiveSession } from './live-session.ts';
 import type { Heard } from './peer.ts';
 import { Reply } from './reply.ts';
-import type { CancelReason } from './reply.ts';
+import type { CancelReason, SpokenAudio } from './reply.ts';
 import { SpeechDetector } from './speech.ts';
 import type { Turn } from './speech.ts';
 
@@ -21,6 +21,7 @@ export class Conversation {
   readonly #send: Send;
   readonly #id = newId('conv');
   readonly #items = new Items();
+  readonly #audio: SpokenAudio;
   readonly #speech = new SpeechDetector();
   readonly #handlers: Record<string, Handler> = {
     'session.update': (event) => this.#update(event),
@@ -44,11 +45,12 @@ export class Conversation {
   /** Ends the turn of one who stops sending. */
   #stalled: NodeJS.Timeout | undefined;
 
-  constructor(session: LiveSession, send: Send) {
+  constructor(session: LiveSession, send: Send, audio: SpokenAudio) {
     this.#session = session;
     this.#send = send;
   }
 
+    this.#audio = audio;
   open(): void {
     this.#send({ type: 'session.created', session: this.#session.described });
   }
@@ -148,6 +150,7 @@ export class Conversation {
       },
       this.#send,
       () => {
+        audio: this.#audio,
         this.#replied(reply, 'completed');
       },
     );

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import type {
   ConversationItem,
+  RealtimeAudioFormats,
   RealtimeResponse,
   RealtimeServerEvent,
   ResponseContentPartAddedEvent,
@@ -12,7 +13,7 @@ type Unnamed<E> = E extends unknown ? Omit<E, 'event_id'> : never;
 /** What the provider says on the data channel, as its SDK types it; the id is given where it is sent. */
 export type ServerEvent = Unnamed<RealtimeServerEvent>;
 export type Send = (event: ServerEvent) => void;
-export type { ConversationItem, RealtimeResponse };
+export type { ConversationItem, RealtimeAudioFormats, RealtimeResponse };
 
 export type Modality = 'audio' | 'text';
 export type ItemStatus = 'completed' | 'incomplete' | 'in_progress';

@@ -25,7 +25,7 @@ export interface PeerListener {
 }
 
 export interface Peer {
-  answer: string;
+/** The other side of a call, whatever carries it. */
   send(text: string): void;
   /** Bytes that wait to be sent. */
   waiting(): number;
@@ -33,23 +33,21 @@ export interface Peer {
 }
 
 export const CHANNEL = 'oai-events';
+export interface AnsweredPeer extends Peer {
+  /** SDP. */
+  answer: string;
+}
 
-/** What it takes as one message: more than is read, so that the sender is told. */
-const MAX_TAKEN_BYTES = 262_144;
+
+/** What is taken as one message: more than is read, so that the sender is told. */
+export const MAX_TAKEN_BYTES = 262_144;
+
+/** Of which one is used. */
+const MAX_CHANNELS = 16;
 
 const LOOPBACK = '127.0.0.1';
 const ANY_ADDRESS = '0.0.0.0';
 const AUDIO_LEVEL = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
-
-/** Undefined where the library is not installed. Read at the first call, so that who only mints need not have it. */
-export async function loadWerift(): Promise<Werift | undefined> {
-  try {
-    return await import('werift');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined;
-    throw error;
-  }
-}
 
 /** Throws when the offer cannot be answered. */
 export async function answer(
@@ -57,7 +55,7 @@ export async function answer(
   offer: Offer,
   host: string | undefined,
   listener: PeerListener,
-): Promise<Peer> {
+): Promise<AnsweredPeer> {
   const connection = new RTCPeerConnection({
     codecs: {
       audio: [new RTCRtpCodecParameters({ mimeType: 'audio/opus', clockRate: 48_000, channels: 2 })],
@@ -104,7 +102,7 @@ function sent(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-class WeriftPeer implements Peer {
+class WeriftPeer implements AnsweredPeer {
   answer = '';
   #channel: RTCDataChannel | undefined;
   #closed: Promise<void> | undefined;

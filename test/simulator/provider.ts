@@ -12,7 +12,7 @@ import { askedOf, problemOf } from './ga-session.ts';
 import { bearerOf, readCredential } from './keys.ts';
 import type { Credential } from './keys.ts';
 import { routeOf } from './routes.ts';
-import type { Route } from './routes.ts';
+import type { Route, RouteName } from './routes.ts';
 import type { Secrets } from './secrets.ts';
 import type { Seen, Sighting, Sightings } from './sightings.ts';
 import { delayed, isType, parseJson, readBody, sendJson, sendRefusal } from './wire.ts';
@@ -27,7 +27,7 @@ export interface ProviderState {
   onRequest: (sighting: Sighting) => void;
 }
 
-interface Exchange {
+export interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   path: string;
@@ -35,6 +35,8 @@ interface Exchange {
   credential: Credential | undefined;
   sighting: Sighting;
 }
+  /** Notes the status with which it ended, once: that of the response, unless this is called before. */
+  settle: (status: number) => void;
 
 interface Received {
   body: Body;
@@ -45,6 +47,8 @@ interface Received {
 const FORBIDDEN_HEADERS = ['traceparent', 'tracestate', 'baggage', 'cookie', 'x-forwarded-for'];
 
 const NOT_JSON: Parsed = { ok: false };
+const WITH_A_SECRET: ReadonlySet<RouteName> = new Set(['calls', 'realtime']);
+
 
 export async function serveProvider(
   state: ProviderState,
@@ -73,7 +77,7 @@ export async function serveProvider(
   else await answer(state, exchange, received, verdict);
 }
 
-function begin(
+export function begin(
   state: ProviderState,
   request: IncomingMessage,
   response: ServerResponse,
@@ -92,14 +96,21 @@ function begin(
     forbidden_headers: FORBIDDEN_HEADERS.filter((name) => request.headers[name] !== undefined),
     fault: null,
   };
-  const settle = state.sightings.begin(sighting);
+  const settle = settling(state.sightings.begin(sighting), isMint(route) && request.method === 'POST');
   response.setHeader('x-request-id', newRequestId());
   if (route?.name === 'calls') allowAnyOrigin(response);
   response.once('close', () => {
-    const status = response.writableFinished ? response.statusCode : 0;
-    settle(status, status === 200 && isMint(route) && request.method === 'POST');
+    settle(response.writableFinished ? response.statusCode : 0);
   });
-  return { request, response, path, route, credential, sighting };
+  return { request, response, path, route, credential, sighting, settle };
+}
+
+function settling(note: (status: number, minted: boolean) => void, mints: boolean): Exchange['settle'] {
+  let settled = false;
+  return (status) => {
+    if (!settled) note(status, mints && status === 200);
+    settled = true;
+  };
 }
 
 function isMint(route: Route | undefined): boolean {
@@ -114,7 +125,7 @@ function note({ route, sighting }: Exchange, { json }: Received): void {
   sighting.ttl = asked.ttl;
 }
 
-async function nextVerdict(faults: Faults, exchange: Exchange): Promise<Verdict | undefined> {
+export async function nextVerdict(faults: Faults, exchange: Exchange): Promise<Verdict | undefined> {
   const { route, response, sighting } = exchange;
   const plan = faults.take({ fingerprint: sighting.key_fingerprint, route: route?.name });
   sighting.fault = plan.verdict?.kind ?? (plan.delayMs > 0 ? 'latency' : null);
@@ -123,12 +134,15 @@ async function nextVerdict(faults: Faults, exchange: Exchange): Promise<Verdict 
 }
 
 /** What is checked of every request, whatever it asks for. */
-function gate({ request, path, route, credential }: Exchange, revoked: Set<string>): Refusal | undefined {
+export function gate(
+  { request, path, route, credential }: Exchange,
+  revoked: Set<string>,
+): Refusal | undefined {
   const { method = '' } = request;
   if (route === undefined) return refusal(404, `Invalid URL (${method} ${path})`);
   if (method !== route.method) return wrongMethod(method, route.method);
   // A call is made with a secret: who makes it looks at that.
-  const keyless = route.name === 'calls' ? undefined : keyRefusal(credential, revoked);
+  const keyless = WITH_A_SECRET.has(route.name) ? undefined : keyRefusal(credential, revoked);
   return keyless ?? betaRefusal(request.headers['openai-beta']);
 }
 
@@ -150,11 +164,15 @@ function betaRefusal(header: string | string[] | undefined): Refusal | undefined
   return refusal(400, message, { code: 'beta_api_shape_disabled' });
 }
 
-/** Why the body cannot be served. */
+/** Why it cannot be served. */
 function unfit({ request, route }: Exchange, { body, json }: Received): Refusal | undefined {
   const isRead = isMint(route) || route?.name === 'calls';
   if (isRead && body.kind === 'too_large') return refusal(413, 'The request body is larger than 1 MiB.');
   return isMint(route) ? unfitMint(request, json) : undefined;
+  if (route?.name === 'realtime') {
+    const refused = refusal(426, 'This is opened as a WebSocket.');
+    return { ...refused, headers: { upgrade: 'websocket' } };
+  }
 }
 
 function unfitMint(request: IncomingMessage, json: Parsed): Refusal | undefined {

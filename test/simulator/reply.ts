@@ -1,8 +1,12 @@
 import { answerItem, contentPart, newId } from './events.ts';
-import type { Modality, RealtimeResponse, Send } from './events.ts';
+import type { Modality, RealtimeAudioFormats, RealtimeResponse, Send } from './events.ts';
+
+/** Over WebRTC audio is a track and has a buffer; over a WebSocket it is in events. */
+export type SpokenAudio = 'track' | 'events';
 
 export interface ReplyPlan {
   modality: Modality;
+  audio: SpokenAudio;
   text: string;
   /** What it answers to, counted in words. */
   heardWords: number;
@@ -14,6 +18,9 @@ export interface ReplyPlan {
 export type CancelReason = 'client_cancelled' | 'turn_detected';
 
 const WORD_MS = 40;
+const PCM_HZ = 24_000;
+const G711_HZ = 8_000;
+const G711_SILENCE = { 'audio/pcmu': 0xff, 'audio/pcma': 0xd5 };
 const REQUESTS_A_MINUTE = 1_000;
 const TOKENS_A_MINUTE = 400_000;
 
@@ -44,7 +51,7 @@ export class Reply {
     this.#send({ type: 'response.output_item.added', ...this.#at(), item });
     this.#send({ type: 'conversation.item.added', previous_item_id: previousItemId, item });
     this.#send({ type: 'response.content_part.added', ...this.#within(), part: contentPart(modality, '') });
-    if (modality === 'audio') this.#send({ type: 'output_audio_buffer.started', response_id: this.id });
+    this.#buffer('started');
     this.#timer = setInterval(() => {
       this.#sayWord();
     }, WORD_MS);
@@ -55,8 +62,7 @@ export class Reply {
     this.#end('incomplete');
     const response = this.#response('cancelled', { type: 'cancelled', reason });
     this.#send({ type: 'response.done', response });
-    if (this.#plan.modality === 'audio')
-      this.#send({ type: 'output_audio_buffer.cleared', response_id: this.id });
+    this.#buffer('cleared');
   }
 
   /** Without a word more. */
@@ -75,15 +81,23 @@ export class Reply {
       this.#send({ type: 'response.output_text.delta', ...this.#within(), delta });
     } else {
       this.#send({ type: 'response.output_audio_transcript.delta', ...this.#within(), delta });
+      if (this.#plan.audio === 'events') {
+        const silence = silenceOf(WORD_MS, this.#plan.about.audio?.output?.format);
+        this.#send({ type: 'response.output_audio.delta', ...this.#within(), delta: silence });
+      }
     }
+  }
+
+  #buffer(change: 'started' | 'stopped' | 'cleared'): void {
+    if (this.#plan.modality === 'text' || this.#plan.audio === 'events') return;
+    this.#send({ type: `output_audio_buffer.${change}`, response_id: this.id });
   }
 
   #complete(): void {
     this.stop();
     this.#end('completed');
     this.#send({ type: 'response.done', response: this.#response('completed') });
-    if (this.#plan.modality === 'audio')
-      this.#send({ type: 'output_audio_buffer.stopped', response_id: this.id });
+    this.#buffer('stopped');
     this.#over();
   }
 
@@ -144,6 +158,15 @@ export class Reply {
       usage: usage(heardWords, this.#said, modality),
     };
   }
+}
+
+/** What a voice that makes no sound sends, in base64. */
+function silenceOf(ms: number, format: RealtimeAudioFormats = { type: 'audio/pcm' }): string {
+  if (format.type === 'audio/pcm' || format.type === undefined) {
+    const bytesPerSample = 2;
+    return Buffer.alloc((PCM_HZ * bytesPerSample * ms) / 1000).toString('base64');
+  }
+  return Buffer.alloc((G711_HZ * ms) / 1000, G711_SILENCE[format.type]).toString('base64');
 }
 
 /** A token a word. */

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 import type { CallLimits } from './call.ts';
 import { Calls } from './calls.ts';
@@ -10,9 +11,11 @@ import { Faults } from './faults.ts';
 import type { Fault } from './faults.ts';
 import { forgetSeen, seenBy, serveProvider } from './provider.ts';
 import type { ProviderState } from './provider.ts';
+import { pathOf } from './routes.ts';
 import { Secrets } from './secrets.ts';
 import { Sightings } from './sightings.ts';
 import type { Seen, Sighting } from './sightings.ts';
+import { asksForSocket, serveSocket } from './socket-calls.ts';
 
 export { fingerprintOf } from './keys.ts';
 export type { Fault } from './faults.ts';
@@ -57,8 +60,17 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     calls: new Calls(options.host, options.calls),
     onRequest: options.onRequest ?? (() => undefined),
   };
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
-    serve(state, request, response);
+  const server = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_MS, shouldUpgradeCallback: asksForSocket },
+    (request, response) => {
+      serve(state, request, response);
+    },
+  );
+  const upgraded = new Set<Duplex>();
+  server.on('upgrade', (request, socket: Socket, head) => {
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+    serveSocket(state, { request, socket, head }).catch(() => socket.destroy());
   });
   server.listen({ host: options.host ?? LOOPBACK, port: options.port ?? 0 });
   await once(server, 'listening');
@@ -66,7 +78,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   return {
     url: `http://${LOOPBACK}:${port}/v1`,
     port,
-    close: () => close(server, state.calls),
+    close: () => close(server, state.calls, upgraded),
     ...controls(state),
   };
 }
@@ -75,7 +87,7 @@ function serve(state: ProviderState, request: IncomingMessage, response: ServerR
   const target = request.url ?? '/';
   const served = target.startsWith(CONTROL_PREFIX)
     ? serveControl(state, request, response, new URL(target, `http://${LOOPBACK}`))
-    : serveProvider(state, request, response, target.split('?', 1)[0] ?? target);
+    : serveProvider(state, request, response, pathOf(target));
   served.catch((error: unknown) => {
     response.destroy(error instanceof Error ? error : undefined);
   });
@@ -105,8 +117,9 @@ function controls(state: ProviderState): Omit<Simulator, 'url' | 'port' | 'close
   };
 }
 
-async function close(server: Server, calls: Calls): Promise<void> {
+async function close(server: Server, calls: Calls, upgraded: ReadonlySet<Duplex>): Promise<void> {
   await calls.stop();
+  for (const socket of upgraded) socket.destroy();
   if (!server.listening) return;
   const closed = once(server, 'close');
   server.close();

@@ -17,6 +17,10 @@ type Json = Record<string, unknown>;
 const keyOf = (name: string): string => ['sk', name, randomBytes(8).toString('hex')].join('-');
 const KEY = keyOf('calling');
 
+/** Of the protocol that opens data channels, RFC 8832. */
+const DCEP = 50;
+const DATA_CHANNEL_ACK = 2;
+
 const TRANSCRIBED = { audio: { input: { transcription: { model: 'gpt-4o-transcribe' } } } };
 
 /** All that it ever says. */
@@ -362,6 +366,21 @@ describe('calls of the provider simulator', () => {
       expect(started?.['audio_start_ms']).toBeGreaterThan(1_400);
     });
 
+    it('hears the end of a turn once, however long the silence after it goes on', async () => {
+      const { caller } = await call();
+      caller.speak(200);
+      caller.pause(1_000);
+      await caller.event('response.done');
+      caller.pause(200);
+      const before = caller.events.length;
+      // It says a word every 40 ms, and so talks for longer than the silence after which a turn is over.
+      const content = [{ type: 'input_text', text: 'and '.repeat(30) }];
+      caller.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content } });
+      caller.send({ type: 'response.create' });
+      await caller.event('response.done', before);
+      expect(typesOf(caller.events.slice(before))).not.toContain('input_audio_buffer.speech_stopped');
+    });
+
     it('leaves turns to a client that wants to say itself when one is over', async () => {
       const open = await call({ audio: { input: { turn_detection: null } } });
       const nothing = await said(open, { type: 'input_audio_buffer.commit' }, 'error');
@@ -595,6 +614,47 @@ describe('calls of the provider simulator', () => {
       await until('the call to end', () => simulator.seen().calls.open === 0);
       expect(caller.events).toEqual([]);
       await call();
+    });
+
+    it.each<[string, (caller: RealtimeCaller) => void]>([
+      [
+        'a message of no known kind',
+        (caller) => {
+          caller.sendAs(99, Buffer.from('x'));
+        },
+      ],
+      [
+        'an acknowledgement of a channel that it never opened',
+        (caller) => {
+          caller.sendAs(DCEP, Buffer.from([DATA_CHANNEL_ACK]), 40);
+        },
+      ],
+      [
+        'a packet with a chunk that has no length',
+        (caller) => {
+          caller.sendPacket(Buffer.alloc(16));
+        },
+      ],
+      [
+        'what is no packet at all',
+        (caller) => {
+          caller.sendPacket(Buffer.from('what is no packet at all'));
+        },
+      ],
+      [
+        'more channels than it could use',
+        (caller) => {
+          for (let opened = 0; opened < 16; opened += 1) caller.openChannel();
+        },
+      ],
+    ])('ends a call for %s, and nothing else', async (_, act) => {
+      const other = await call();
+      const { caller } = await call();
+      act(caller);
+      await until('the call to end', () => simulator.seen().calls.open === 1);
+      expect(typesOf(await said(other, { type: 'response.create' }, 'response.done'))).toContain(
+        'response.created',
+      );
     });
 
     it('stops with calls open, and leaves neither socket nor timer', async () => {

@@ -1,10 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { Conversation } from './conversation.ts';
 import { newId } from './events.ts';
 import type { ServerEvent } from './events.ts';
 import { LiveSession } from './live-session.ts';
+import type { SpokenAudio } from './reply.ts';
 import type { Peer, PeerListener } from './peer.ts';
 import type { Secret } from './secrets.ts';
-import type { SpokenAudio } from './reply.ts';
 
 export interface CallLimits {
   /** At once; beyond, 429. */
@@ -21,13 +23,11 @@ export const CALL_LIMITS: CallLimits = { open: 32, lastsMs: 3_600_000, silentMs:
 
 /** Of what the client does not read. */
 const MAX_WAITING_BYTES = 1_048_576;
+/** For its connection to close; one that takes longer is left alone. */
+const CLOSING_MS = 2_000;
 /** For the last words to arrive. */
 const LAST_WORDS_MS = 250;
 
-/** One call: a peer, and what is said to it. */
-export class Call implements PeerListener {
-  readonly id = newId('rtc');
-  readonly keyFingerprint: string;
 /** What a call is carried by, and what its owner is told. */
 export interface CallOptions {
   limits: CallLimits;
@@ -37,6 +37,10 @@ export interface CallOptions {
   ended: (call: Call) => void;
 }
 
+/** One call: a peer, and what is said to it. */
+export class Call implements PeerListener {
+  readonly id = newId('rtc');
+  readonly keyFingerprint: string;
   readonly #limits: CallLimits;
   readonly #conversation: Conversation;
   readonly #ended: (call: Call) => void;
@@ -110,7 +114,7 @@ export interface CallOptions {
     for (const timer of [this.#lasts, this.#silent, this.#lastWords]) clearTimeout(timer);
     this.#conversation.close();
     try {
-      await this.#peer?.close();
+      await Promise.race([this.#peer?.close(), delay(CLOSING_MS, undefined, { ref: false })]);
     } catch {
       // Nobody waits for the end of a call who could do anything about it.
     }

@@ -12,6 +12,8 @@ import { SpeechDetector } from './speech.ts';
 import type { Turn } from './speech.ts';
 
 type Json = Record<string, unknown>;
+const REPEATED_CHARACTERS = 500;
+
 /** Answers an event, or says what is wrong with it. */
 type Handler = (event: ClientEvent) => EventProblem | undefined;
 
@@ -19,9 +21,9 @@ type Handler = (event: ClientEvent) => EventProblem | undefined;
 export class Conversation {
   readonly #session: LiveSession;
   readonly #send: Send;
+  readonly #audio: SpokenAudio;
   readonly #id = newId('conv');
   readonly #items = new Items();
-  readonly #audio: SpokenAudio;
   readonly #speech = new SpeechDetector();
   readonly #handlers: Record<string, Handler> = {
     'session.update': (event) => this.#update(event),
@@ -48,9 +50,9 @@ export class Conversation {
   constructor(session: LiveSession, send: Send, audio: SpokenAudio) {
     this.#session = session;
     this.#send = send;
+    this.#audio = audio;
   }
 
-    this.#audio = audio;
   open(): void {
     this.#send({ type: 'session.created', session: this.#session.described });
   }
@@ -75,7 +77,7 @@ export class Conversation {
     }
     if (change === 'started') this.#speechStarted(turns);
     else if (change === 'stopped') this.#speechStopped();
-    else this.#stalled?.refresh();
+    else if (this.#speech.speaking) this.#stalled?.refresh();
   }
 
   /** Says no more. */
@@ -85,8 +87,13 @@ export class Conversation {
     this.#reply = undefined;
   }
 
-  #refuse({ code, message, param = null }: EventProblem, eventId: string | null): void {
-    const error = { type: 'invalid_request_error', code, message, param, event_id: eventId };
+  /** What it repeats of the client's words, it cuts off: a client may take less in a message than it sends. */
+  #refuse(problem: EventProblem, eventId: string | null): void {
+    const [message, param, event_id] = [problem.message, problem.param ?? null, eventId].map(
+      (text) => text?.slice(0, REPEATED_CHARACTERS) ?? null,
+    );
+    const { code } = problem;
+    const error = { type: 'invalid_request_error', code, message: message ?? '', param, event_id };
     this.#send({ type: 'error', error });
   }
 
@@ -143,6 +150,7 @@ export class Conversation {
     const reply = new Reply(
       {
         modality,
+        audio: this.#audio,
         text,
         heardWords: text.split(' ').length,
         previousItemId: this.#items.lastId,
@@ -150,7 +158,6 @@ export class Conversation {
       },
       this.#send,
       () => {
-        audio: this.#audio,
         this.#replied(reply, 'completed');
       },
     );

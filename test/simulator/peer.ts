@@ -1,6 +1,7 @@
 import type * as werift from 'werift';
 import type { MediaStreamTrack, RTCDataChannel, RTCPeerConnection as Connection, RtpPacket } from 'werift';
 
+import { guardSctp } from './sctp-guard.ts';
 import type { Offer } from './sdp.ts';
 
 type Werift = typeof werift;
@@ -24,20 +25,20 @@ export interface PeerListener {
   gone(): void;
 }
 
-export interface Peer {
 /** The other side of a call, whatever carries it. */
+export interface Peer {
   send(text: string): void;
   /** Bytes that wait to be sent. */
   waiting(): number;
   close(): Promise<void>;
 }
 
-export const CHANNEL = 'oai-events';
 export interface AnsweredPeer extends Peer {
   /** SDP. */
   answer: string;
 }
 
+export const CHANNEL = 'oai-events';
 
 /** What is taken as one message: more than is read, so that the sender is told. */
 export const MAX_TAKEN_BYTES = 262_144;
@@ -78,6 +79,10 @@ export async function answer(
   try {
     await connection.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
     await connection.setLocalDescription(await connection.createAnswer());
+    if (connection.sctpTransport)
+      guardSctp(connection.sctpTransport, () => {
+        peer.break();
+      });
     peer.answer = offer.complete(connection.localDescription?.sdp ?? '');
     return peer;
   } catch (error) {
@@ -105,6 +110,7 @@ function sent(): Promise<void> {
 class WeriftPeer implements AnsweredPeer {
   answer = '';
   #channel: RTCDataChannel | undefined;
+  #channels = 0;
   #closed: Promise<void> | undefined;
   readonly #connection: Connection;
   readonly #listener: PeerListener;
@@ -121,10 +127,12 @@ class WeriftPeer implements AnsweredPeer {
       });
     });
     connection.onDataChannel.subscribe((channel) => {
-      if (channel.label === CHANNEL && !this.#channel) this.#use(channel);
+      this.#channels += 1;
+      if (this.#channels > MAX_CHANNELS) this.break();
+      else if (channel.label === CHANNEL && !this.#channel) this.#use(channel);
     });
     connection.connectionStateChange.subscribe((state) => {
-      if (state === 'failed' || state === 'closed' || state === 'disconnected') this.#gone();
+      if (state === 'failed' || state === 'closed' || state === 'disconnected') this.break();
     });
   }
 
@@ -134,7 +142,7 @@ class WeriftPeer implements AnsweredPeer {
       this.#channel.send(text);
     } catch {
       // Longer than the other side takes: what comes after would make no sense to it.
-      this.#gone();
+      this.break();
     }
   }
 
@@ -144,6 +152,11 @@ class WeriftPeer implements AnsweredPeer {
 
   close(): Promise<void> {
     return (this.#closed ??= this.#close());
+  }
+
+  /** There is no use in going on. */
+  break(): void {
+    if (this.#closed === undefined) this.#listener.gone();
   }
 
   async #close(): Promise<void> {
@@ -163,7 +176,7 @@ class WeriftPeer implements AnsweredPeer {
     });
     channel.stateChanged.subscribe((state) => {
       if (state === 'open') this.#listener.opened();
-      else if (state !== 'connecting') this.#gone();
+      else if (state !== 'connecting') this.break();
     });
   }
 
@@ -172,9 +185,5 @@ class WeriftPeer implements AnsweredPeer {
       const level = extensions?.[AUDIO_LEVEL] as { level?: number } | undefined;
       this.#listener.heard({ timestamp: header.timestamp, level: level?.level });
     });
-  }
-
-  #gone(): void {
-    if (this.#closed === undefined) this.#listener.gone();
   }
 }

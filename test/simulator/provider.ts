@@ -14,6 +14,7 @@ import type { Credential } from './keys.ts';
 import { routeOf } from './routes.ts';
 import type { Route, RouteName } from './routes.ts';
 import type { Secrets } from './secrets.ts';
+import { noted } from './sightings.ts';
 import type { Seen, Sighting, Sightings } from './sightings.ts';
 import { delayed, isType, parseJson, readBody, sendJson, sendRefusal } from './wire.ts';
 import type { Body, Parsed } from './wire.ts';
@@ -34,9 +35,9 @@ export interface Exchange {
   route: Route | undefined;
   credential: Credential | undefined;
   sighting: Sighting;
-}
   /** Notes the status with which it ended, once: that of the response, unless this is called before. */
   settle: (status: number) => void;
+}
 
 interface Received {
   body: Body;
@@ -46,9 +47,9 @@ interface Received {
 /** A broker has no business sending these to a provider. */
 const FORBIDDEN_HEADERS = ['traceparent', 'tracestate', 'baggage', 'cookie', 'x-forwarded-for'];
 
-const NOT_JSON: Parsed = { ok: false };
 const WITH_A_SECRET: ReadonlySet<RouteName> = new Set(['calls', 'realtime']);
 
+const NOT_JSON: Parsed = { ok: false };
 
 export async function serveProvider(
   state: ProviderState,
@@ -88,7 +89,7 @@ export function begin(
   const sighting: Sighting = {
     at: Date.now(),
     key_fingerprint: credential?.fingerprint ?? null,
-    path,
+    path: noted(path),
     status: 0,
     session_model: null,
     voice: null,
@@ -120,8 +121,8 @@ function isMint(route: Route | undefined): boolean {
 function note({ route, sighting }: Exchange, { json }: Received): void {
   if (!isMint(route) || !json.ok) return;
   const asked = askedOf(json.value);
-  sighting.session_model = asked.model;
-  sighting.voice = asked.voice;
+  sighting.session_model = noted(asked.model);
+  sighting.voice = noted(asked.voice);
   sighting.ttl = asked.ttl;
 }
 
@@ -168,11 +169,11 @@ function betaRefusal(header: string | string[] | undefined): Refusal | undefined
 function unfit({ request, route }: Exchange, { body, json }: Received): Refusal | undefined {
   const isRead = isMint(route) || route?.name === 'calls';
   if (isRead && body.kind === 'too_large') return refusal(413, 'The request body is larger than 1 MiB.');
-  return isMint(route) ? unfitMint(request, json) : undefined;
   if (route?.name === 'realtime') {
     const refused = refusal(426, 'This is opened as a WebSocket.');
     return { ...refused, headers: { upgrade: 'websocket' } };
   }
+  return isMint(route) ? unfitMint(request, json) : undefined;
 }
 
 function unfitMint(request: IncomingMessage, json: Parsed): Refusal | undefined {

@@ -30,6 +30,14 @@ export interface Seen {
 }
 
 export const LOG_LIMIT = 20_000;
+/** Beyond, the requests of a key are counted with all others alone. */
+export const KEYS_COUNTED = 10_000;
+/** Of what a request says. */
+const NOTED_CHARACTERS = 200;
+
+export function noted<Text extends string | null>(text: Text): Text {
+  return (text?.slice(0, NOTED_CHARACTERS) ?? null) as Text;
+}
 
 /** What was seen since the last reset. */
 class Tally {
@@ -63,7 +71,9 @@ class Tally {
   #key(fingerprint: string | null): KeyTally | undefined {
     if (fingerprint === null) return undefined;
     let key = this.byKey.get(fingerprint);
-    if (!key) this.byKey.set(fingerprint, (key = { requests: 0, minted: 0, rejected: 0 }));
+    if (!key && this.byKey.size < KEYS_COUNTED) {
+      this.byKey.set(fingerprint, (key = { requests: 0, minted: 0, rejected: 0 }));
+    }
     return key;
   }
 }

@@ -67,6 +67,20 @@ export class RealtimeCaller {
     this.#channel.send(typeof event === 'string' ? event : JSON.stringify(event));
   }
 
+  /** Sends what no browser would: a message of this kind on this stream. */
+  sendAs(kind: number, data: Buffer, stream = this.#channel.id): void {
+    void this.#connection.sctpTransport?.sctp.send(stream, kind, data);
+  }
+
+  /** Sends what is no packet. */
+  sendPacket(packet: Buffer): void {
+    void this.#connection.sctpTransport?.sctp.transport.send(packet);
+  }
+
+  openChannel(): void {
+    this.#connection.createDataChannel('another');
+  }
+
   /** The first event of this type after as many as were seen before. */
   event(type: string, after = 0): Promise<Received> {
     return until(`an event ${type}`, () => this.events.slice(after).find((event) => event.type === type));

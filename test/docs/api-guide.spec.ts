@@ -64,8 +64,14 @@ it('has a flow in Python that opens a session, keeps it and gives it back', asyn
   expect(await states()).toEqual(['released']);
 });
 
-/** The simulator takes no WebSocket, so this is not run. */
-it('has a flow in TypeScript that the provider’s SDK compiles with', async () => {
+it('has a flow in TypeScript that talks to the provider, and gives the session back', async () => {
+  const ended = (await states()).length;
+  expect(await runProgram(process.execPath, 'flow.ts', flow('ts'))).toBe('Hello. This is the simulator.\n');
+  expect(stack.simulator.seen().calls).toEqual({ made: 1, open: 0 });
+  expect(await states()).toEqual(new Array(ended + 1).fill('released'));
+});
+
+it('has a flow in TypeScript that compiles with the types of the provider’s SDK', async () => {
   writeFileSync(join(folder, 'flow.ts'), flow('ts'));
   const options = ['--strict', '--noEmit', '--skipLibCheck', '--target', 'es2024', '--lib', 'es2024,dom'];
   const modules = ['--module', 'nodenext', '--types', 'node'];

@@ -68,11 +68,10 @@ addEventListener('pagehide', () => {
 }
 
 function typescriptFlow(values: SnippetValues): string {
-  return `import { OpenAIRealtimeWebSocket } from 'openai/realtime/websocket';
+  return `import type { RealtimeClientEvent, RealtimeServerEvent } from 'openai/resources/realtime/realtime';
 
 interface Session {
   session_id: string;
-  model: string;
   value: string;
   lease_token: string;
   connect: { websocket: string };
@@ -86,20 +85,20 @@ const opened = await fetch(${quoted(`${values.baseUrl}/session`)}, {
 if (!opened.ok) throw new Error(\`no session: \${opened.status}\`);
 const session = (await opened.json()) as Session;
 
-// The SDK's apiKey is the credential that was minted for this conversation, not a key.
-const { host, pathname, protocol } = new URL(session.connect.websocket);
-const baseURL = \`\${protocol === 'wss:' ? 'https:' : 'http:'}//\${host}\${pathname.replace(/\\/realtime$/, '')}\`;
-const realtime = new OpenAIRealtimeWebSocket({ model: session.model }, { apiKey: session.value, baseURL });
-realtime.on('session.created', () => {
-  realtime.send({ type: 'response.create' });
-});
-realtime.on('response.done', async () => {
-  realtime.close();
-  await fetch(\`${values.baseUrl}/session/\${session.session_id}\`, {
+// The credential was minted for this conversation alone: no key is here, nor ever was.
+const realtime = new WebSocket(session.connect.websocket, ['realtime', \`openai-insecure-api-key.\${session.value}\`]);
+const send = (event: RealtimeClientEvent) => realtime.send(JSON.stringify(event));
+realtime.onmessage = ({ data }) => {
+  const event = JSON.parse(data) as RealtimeServerEvent;
+  if (event.type === 'session.created') send({ type: 'response.create' });
+  if (event.type === 'response.output_audio_transcript.done') console.log(event.transcript);
+  if (event.type === 'response.done') realtime.close();
+};
+realtime.onclose = () =>
+  fetch(\`${values.baseUrl}/session/\${session.session_id}\`, {
     method: 'DELETE',
     headers: { authorization: \`Bearer \${session.lease_token}\` },
-  });
-});`;
+  });`;
 }
 
 function pythonFlow(values: SnippetValues): string {

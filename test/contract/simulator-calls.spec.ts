@@ -436,7 +436,9 @@ describe('calls of the provider simulator', () => {
       const create = { type: 'response.create' };
       await said(open, create, 'response.output_audio_transcript.delta');
       const second = await said(open, create, 'error');
-      expect(second.at(-1)).toMatchObject({ error: { code: 'conversation_already_has_active_response' } });
+      expect(second.find(({ type }) => type === 'error')).toMatchObject({
+        error: { code: 'conversation_already_has_active_response' },
+      });
       const cancelled = await said(open, { type: 'response.cancel' }, 'output_audio_buffer.cleared');
       expect(cancelled.find(({ type }) => type === 'response.done')).toMatchObject({
         response: { status: 'cancelled', status_details: { type: 'cancelled', reason: 'client_cancelled' } },

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 
 import WebSocket from 'ws';
 
@@ -202,6 +203,49 @@ describe('sessions of the provider simulator that are opened by a WebSocket', ()
     expect(await asPage(secret).status()).toBe(503);
     await once(asPage(secret).socket, 'error');
     expect(await asPage(secret).status()).toBe(101);
+  });
+
+  it('ends a session for what it can read and cannot repeat, and nothing else', async () => {
+    const secret = await secretOf();
+    const [other, caller] = [asPage(secret), asPage(secret)];
+    await Promise.all([other, caller].map((each) => each.heard('session.created')));
+    const deep = `${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}`;
+    const tools = `[{"type":"function","name":"f","parameters":${deep}}]`;
+    caller.socket.send(`{"type":"session.update","session":{"type":"realtime","tools":${tools}}}`);
+    await until('it has ended', () => open() === 1);
+    other.say({ type: 'input_audio_buffer.clear' });
+    await other.heard('input_audio_buffer.cleared');
+  });
+
+  it('lets a client go that leaves before it is answered', async () => {
+    const secret = await secretOf();
+    simulator.fault(
+      { kind: 'never', route: 'realtime', times: 1 },
+      { kind: 'latency', ms: 60_000, times: 1 },
+    );
+    for (let left = 0; left < 2; left += 1) {
+      const { socket } = asPage(secret);
+      await until('it is seen', () => simulator.seen().in_flight === 1);
+      socket.terminate();
+      await until('it is let go', () => simulator.seen().in_flight === 0);
+    }
+    expect(
+      simulator
+        .seen()
+        .log.slice(-2)
+        .map(({ status }) => status),
+    ).toEqual([0, 0]);
+  });
+
+  it('sends all of an answer that a fault makes longer than a socket takes at once', async () => {
+    const bytes = 4_000_000;
+    const secret = await secretOf();
+    simulator.fault({ kind: 'oversized', bytes, route: 'realtime', times: 1 });
+    const { socket } = asPage(secret);
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+    let received = 0;
+    for await (const piece of response) received += (piece as Buffer).length;
+    expect(received).toBe(bytes);
   });
 
   it('stops with sessions and handshakes open, and leaves neither socket nor timer', async () => {

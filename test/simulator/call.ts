@@ -83,7 +83,16 @@ export class Call implements PeerListener {
     this.#messages += 1;
     if (this.#messages > this.#limits.messages)
       this.#end('rate_limit_exceeded', 'Too many messages in one call.');
-    else this.#conversation.message(text);
+    else this.#converse(text);
+  }
+
+  /** A message may be nested so deep that it can be read and not be repeated. */
+  #converse(text: string): void {
+    try {
+      this.#conversation.message(text);
+    } catch {
+      void this.close();
+    }
   }
 
   heard(packet: Parameters<PeerListener['heard']>[0]): void {

@@ -87,7 +87,7 @@ const EVENTS: Record<string, Check> = {
 
 const anyEvent = tagged('type', EVENTS);
 
-/** One message of the data channel. */
+/** What the client says in one message. */
 export function readClientEvent(message: string): Received {
   if (Buffer.byteLength(message) > MAX_MESSAGE_BYTES) {
     return wrong({ code: 'invalid_event', message: `An event is larger than ${MAX_MESSAGE_BYTES} bytes.` });

@@ -10,7 +10,7 @@ import type {
 
 type Unnamed<E> = E extends unknown ? Omit<E, 'event_id'> : never;
 
-/** What the provider says on the data channel, as its SDK types it; the id is given where it is sent. */
+/** What the provider says, as its SDK types it; the id is given where it is sent. */
 export type ServerEvent = Unnamed<RealtimeServerEvent>;
 export type Send = (event: ServerEvent) => void;
 export type { ConversationItem, RealtimeAudioFormats, RealtimeResponse };

@@ -30,7 +30,7 @@ export interface Seen {
 }
 
 export const LOG_LIMIT = 20_000;
-/** Beyond, the requests of a key are counted with all others alone. */
+/** Of keys and secrets; beyond, the requests of one are counted with all others alone. */
 export const KEYS_COUNTED = 10_000;
 /** Of what a request says. */
 const NOTED_CHARACTERS = 200;

@@ -42,6 +42,12 @@ export async function serveSocket(state: ProviderState, upgrade: Upgrade): Promi
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
+  // What a server does for the sockets of its requests, but not of one that asks for an upgrade.
+  const gone = (): void => {
+    socket.destroy();
+  };
+  socket.once('end', gone);
+  socket.on('drain', () => response.emit('drain'));
   response.once('finish', () => {
     socket.destroySoon();
   });
@@ -51,6 +57,7 @@ export async function serveSocket(state: ProviderState, upgrade: Upgrade): Promi
   state.onRequest(exchange.sighting);
   const verdict = await nextVerdict(state.faults, exchange);
   if (response.destroyed || answeredByFault(response, verdict)) return;
+  socket.off('end', gone);
   const refused = gate(exchange, state.revoked) ?? (await open(state, upgrade, exchange));
   if (refused) sendRefusal(response, refused);
 }

@@ -60,7 +60,10 @@ export interface Upstream {
 /** What freeing a slot takes. */
 type Freeable = Pick<Opening, 'options' | 'sessionId' | 'minted'>;
 
-/** The walk of one session: reserve → mint → activate → answer; any failure after the first frees the slot. */
+/**
+ * The walk of one session: reserve → mint → activate → answer; any failure after the first frees the slot, unless the
+ * answer was given all the same, to a repetition under the same Idempotency-Key.
+ */
 export class SessionOpener {
   readonly #store: SessionStore;
   readonly #upstream: Upstream;

@@ -196,7 +196,8 @@ export class SessionStore {
 
   /**
    * Ends a session, now or as soon as the database answers again. For one that nobody will hear of: after a lost
-   * answer it may hold a slot, even as an active one, for all that is known here.
+   * answer it may hold a slot, even as an active one, for all that is known here. One whose answer was given again
+   * meanwhile, to who asked again under its Idempotency-Key, goes on.
    */
   async endEventually(end: End): Promise<void> {
     try {
@@ -250,7 +251,7 @@ export class SessionStore {
     const values = [chain, JSON.stringify(ends), this.#sink.enabled];
     const [row] = await this.#database.query<{ ended: Stepped }>(END, values);
     const { ids = null, lines = [] } = row?.ended ?? {};
-    const done = doneOf(ends, ids);
+    const done = endedOf(ends, ids);
     const audited = ends.filter((_, index) => done[index]).map(({ event }) => event.event);
     await this.#recorded(audited, started, lines);
     return done;
@@ -277,6 +278,22 @@ function auditedBy(expired: number, reserved: ReservationAnswer[], activated: bo
 function doneOf(items: { session_id: string }[], ids: string[] | null): boolean[] {
   const left = new Set(ids);
   return items.map(({ session_id: id }) => left.delete(id));
+}
+
+/** Of several ends of one session, the one that the function takes. */
+function endedOf(ends: End[], ids: string[] | null): boolean[] {
+  const taken = new Map<string, End>();
+  for (const end of ends) {
+    const before = taken.get(end.session_id);
+    if (before === undefined || precedence(end) < precedence(before)) taken.set(end.session_id, end);
+  }
+  const ended = new Set(ids);
+  return ends.map((end) => ended.has(end.session_id) && taken.get(end.session_id) === end);
+}
+
+function precedence({ only_lapsed: onlyLapsed, state }: End): number {
+  if (onlyLapsed) return 2;
+  return state === 'failed' ? 1 : 0;
 }
 
 function lapsed(id: string): End {

@@ -191,7 +191,9 @@ ${BATCHES_APPEND_ENTRIES}
 `;
 
 /** What ends a session, where some are kept although one of `p_ends` names them. */
-export const endingHolding = (keeping = { declared: '', looked: '', ordered: '', spared: '' }): string => `
+export const endingHolding = (
+  keeping = { declared: '', looked: '', chosen: '*', ordered: '', spared: '' },
+): string => `
   -- Ends those of the named sessions that still hold a slot, gives back what an opening one had taken, and
   -- returns their audit entries for the caller to append.
   -- An element: {session_id, state, only_lapsed?, keep_quota?, event}.
@@ -211,7 +213,7 @@ export const endingHolding = (keeping = { declared: '', looked: '', ordered: '',
     -- A renewal that is still committing holds its row: this waits for it and sees it.
     -- opening → failed, active → released | expired | terminated, whatever it was that ended it
     WITH ends AS (
-      SELECT DISTINCT ON (session_id) * FROM jsonb_to_recordset(p_ends) AS e (session_id text, state text,
+      SELECT DISTINCT ON (session_id) ${keeping.chosen} FROM jsonb_to_recordset(p_ends) AS e (session_id text, state text,
         only_lapsed boolean, keep_quota boolean, event jsonb)${keeping.ordered}
     ), before AS (
       SELECT s.id, s.state, e.state AS asked, coalesce(e.keep_quota, false) AS keep_quota, e.event

@@ -28,7 +28,10 @@ const MARKING = {
   unmarked: ', repeated = false',
 };
 
-/** Of several ends of one session, one that somebody asked for comes before one for want of a reader. */
+/**
+ * Of several ends of one session, one that somebody asked for comes before one for want of a reader, and that before one
+ * which only a lapsed lease allows. A secret was minted if any of them says so.
+ */
 const KEEPING = {
   declared: `
     v_kept text[] := '{}';`,
@@ -38,8 +41,10 @@ const KEEPING = {
         WHERE key_hash = ANY (ARRAY(SELECT idempotency_key FROM sessions WHERE id = ANY (v_ids)))
           AND session_id = ANY (v_ids) AND repeated;
     END IF;`,
+  chosen:
+    'session_id, state, only_lapsed, bool_or(keep_quota) OVER (PARTITION BY session_id) AS keep_quota, event',
   ordered: `
-      ORDER BY session_id, state = 'failed'`,
+      ORDER BY session_id, coalesce(only_lapsed, false), state = 'failed'`,
   spared: `
         AND (e.state <> 'failed' OR s.id <> ALL (v_kept))`,
 };

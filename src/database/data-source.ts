@@ -79,6 +79,9 @@ export function createDataSource(options: DataSourceOptions): DataSource {
   });
 }
 
+/** Who waits for a table holds up all who want it later, and that is every opening: such a wait is short, and tried again. */
+const MIGRATION_LOCK_TIMEOUT = '2s';
+
 /** The owner's connection for `migrate`: schema changes may take their time, waits for locks may not. */
 export function createMigrationDataSource(url: string): DataSource {
   return new DataSource({
@@ -95,7 +98,10 @@ export function createMigrationDataSource(url: string): DataSource {
     logging: false,
     installExtensions: false,
     // Where the role that serves also migrates, it has a serving role's defaults.
-    extra: { onConnect: (client: ClientBase) => client.query('SET statement_timeout = 0') },
+    extra: {
+      onConnect: (client: ClientBase) =>
+        client.query(`SET statement_timeout = 0; SET lock_timeout = '${MIGRATION_LOCK_TIMEOUT}'`),
+    },
   });
 }
 

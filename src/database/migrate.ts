@@ -1,10 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { createMigrationDataSource } from './data-source.ts';
 import { grantServingRole } from './serving-role.ts';
 
 /** Any number; the same for every process that migrates this schema. */
 const MIGRATION_LOCK = 5_842_617_301;
+/** For another process that migrates. */
 const LOCK_TIMEOUT = '60s';
+/** For a table that somebody reads for long, as a back-up does. */
+const ATTEMPTS = 20;
+const PAUSE_MS = 1_000;
+const LOCK_NOT_AVAILABLE = '55P03';
 /** As in `server_version_num`. */
 export const OLDEST_SERVER = 150_000;
 
@@ -24,9 +30,10 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
       await checkServer(lockHolder);
       await lockHolder.query(`SET lock_timeout = '${LOCK_TIMEOUT}'`);
       await lockHolder.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-      const ran = await dataSource.runMigrations();
+      const pending = await pendingMigrations(dataSource);
+      await runMigrations(dataSource);
       await grantServingRole(lockHolder, new URL(options.servingUrl).username);
-      return ran.map(({ name }) => name);
+      return pending;
     } finally {
       // Closing the session also frees the lock, so that nothing is left behind by an error above.
       await lockHolder.query('SELECT pg_advisory_unlock_all()').catch(() => undefined);
@@ -54,6 +61,19 @@ export async function pendingMigrations(dataSource: DataSource): Promise<string[
   return dataSource.migrations
     .map(({ name, constructor }) => name ?? constructor.name)
     .filter((name) => !applied.has(name));
+}
+
+/** Between attempts, whoever waits for a table has it. */
+async function runMigrations(dataSource: DataSource): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await dataSource.runMigrations();
+      return;
+    } catch (error) {
+      if (attempt === ATTEMPTS || (error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error;
+    }
+    await delay(PAUSE_MS);
+  }
 }
 
 async function checkServer(runner: QueryRunner): Promise<void> {

@@ -193,13 +193,26 @@ describe('a batch of reservations', () => {
       ['chn_test', again],
     );
     expect(repeated?.verdict).toBe('replay');
+    const lapsed = { ...end(id, 'expired'), only_lapsed: true };
     expect(await ends([end(id, 'failed')])).toEqual([]);
-    expect(await ends([end(id, 'failed'), end(id, 'released')])).toEqual([id]);
+    expect(await ends([lapsed, end(id, 'failed'), end(id, 'released')])).toEqual([id]);
     const events = await database.query(
       'SELECT event FROM audit_events WHERE session_id = $1 ORDER BY seq DESC LIMIT 1',
       [id],
     );
     expect(events).toEqual([{ event: 'session_released' }]);
+  });
+
+  it('gives a new session to who hung up, had its session ended, and asks again', async () => {
+    const idempotency = { key_hash: '0a', body_hash: '0b' };
+    const request = aRequest('p', { idempotency });
+    await reserve([request]);
+    const lapsed = { state: 'expired', only_lapsed: true, event: anEvent('session_expired') };
+    const failed = { state: 'failed', keep_quota: true, event: anEvent('session_error') };
+    const ends = [lapsed, failed].map((end) => ({ session_id: request['session_id'], ...end }));
+    await database.query('SELECT end_sessions($1, $2, false)', ['chn_test', JSON.stringify(ends)]);
+    expect(await database.query('SELECT state FROM sessions')).toEqual([{ state: 'failed' }]);
+    expect(await verdictsOf([aRequest('p', { idempotency })])).toEqual(['reserved']);
   });
 
   it('locks in one order, whoever activates, ends or meets new projects at once', async () => {
@@ -259,6 +272,26 @@ describe('a batch of reservations', () => {
     await rival.query('COMMIT');
     expect((await reserving).map(({ verdict }) => verdict)).toEqual(['reserved', 'reserved']);
     await Promise.all([service.end(), rival.end()]);
+  });
+
+  it('is migrated to in short waits while somebody reads for long, as a back-up does', async () => {
+    await undoMigrations(database.ownerUrl, 'RepeatedAnswers1765400000000');
+    const reader = new pg.Client({ connectionString: database.ownerUrl });
+    await reader.connect();
+    try {
+      await reader.query('BEGIN');
+      await reader.query('SELECT FROM idempotency');
+      const { ownerUrl, servingUrl } = database;
+      const migrated = migrate({ migrationUrl: ownerUrl, servingUrl });
+      const waiting =
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER TABLE idempotency%'";
+      await until('it waits for the table', async () => (await database.query(waiting)).length > 0);
+      expect(await verdictsOf([aRequest('p')])).toEqual(['reserved']);
+      await reader.query('COMMIT');
+      expect(await migrated).toEqual(['RepeatedAnswers1765400000000']);
+    } finally {
+      await reader.end();
+    }
   });
 
   it('is migrated to while the version before works, and the count comes right', async () => {

@@ -59,10 +59,24 @@ const answer = await fetch(session.connect.webrtc, {
 });
 await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
 
-// Keep the slot while you talk, and give it back when the page goes.
+// Keep the slot while you talk.
 const heartbeat = setInterval(() => fetch(\`\${sessionUrl}/heartbeat\`, { method: 'POST', headers: lease }), 30_000);
+
+// Credentials of relays expire: fetch new ones before, for when ICE has to restart.
+let renewal;
+async function renewRelays() {
+  const relays = await fetch(${quoted(`${values.baseUrl}/turn-credentials`)}, { headers: lease })
+    .then((told) => told.json())
+    .catch(() => ({}));
+  if (relays._turn_enabled) peer.setConfiguration({ iceServers: relays.iceServers });
+  renewal = setTimeout(renewRelays, relays._turn_enabled ? relays.ttl * 800 : 15_000);
+}
+if (session.turn_credentials.iceServers.some(({ credential }) => credential)) renewRelays();
+
+// Give the slot back when the page goes.
 addEventListener('pagehide', () => {
   clearInterval(heartbeat);
+  clearTimeout(renewal);
   navigator.sendBeacon(\`\${sessionUrl}/release\`, JSON.stringify({ lease_token: session.lease_token }));
 });`;
 }
@@ -144,10 +158,13 @@ function assistantInstructions(values: SnippetValues): string {
    application/sdp. The answer's body is the SDP answer. Events on the channel are those of the OpenAI Realtime API.
 5. Keep the slot: POST ${values.baseUrl}/session/<session_id>/heartbeat with Authorization: Bearer <lease_token>
    when half of the lease is over. 410 means that the session ended.
-6. Give it back: DELETE ${values.baseUrl}/session/<session_id> with the same header; when the page goes
+6. Credentials of relays expire. If an ICE server has a credential: once connected, and then whenever 80 % of the last
+   answer's ttl (seconds) is over, GET ${values.baseUrl}/turn-credentials with the same header, and hand its iceServers
+   to setConfiguration() if _turn_enabled is true; else, or if it fails, keep those you have and ask again in 15 s.
+7. Give it back: DELETE ${values.baseUrl}/session/<session_id> with the same header; when the page goes
    (pagehide), navigator.sendBeacon to /session/<session_id>/release with the body {"lease_token": "<lease_token>"}.
-7. Errors are {"error", "message", "request_id"}. On 429 wait until resetAt (unix seconds); on 503 for Retry-After
+8. Errors are {"error", "message", "request_id"}. On 429 wait until resetAt (unix seconds); on 503 for Retry-After
    seconds; 401 means that the project id is wrong or not open to this origin; on 502 and 504 the provider is down.
    Show people what happened and what to do; never retry in a tight loop.
-8. Everything else is in ${values.baseUrl}/openapi.json. Write tests for opening, renewing, giving back, and 429.`;
+9. Everything else is in ${values.baseUrl}/openapi.json. Write tests for opening, renewing, giving back, and 429.`;
 }

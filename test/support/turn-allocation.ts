@@ -39,6 +39,11 @@ export function allocate(port: number, account: Account): Promise<'allocated' | 
   });
 }
 
+/** Whether the second that the user name begins with is over. A relay that is asked instead allocates each time. */
+export function hasExpired({ username }: Account): boolean {
+  return Date.now() / 1000 > Number(username.split(':')[0]) + 1;
+}
+
 /** Asks for an allocation, and then whether it may talk to a peer, which is told nothing: the code if not. */
 export function permit(port: number, account: Account, peer: string): Promise<'permitted' | number> {
   return withSocket(async (socket) => {

@@ -1,13 +1,26 @@
 import { createHmac } from 'node:crypto';
 import { type Coturn, startCoturn } from '../support/coturn.ts';
-import { aClient, aSecretOfRelays, aTurnSecret, writeManifests } from '../support/manifests.ts';
+import {
+  aClient,
+  aKey,
+  aProject,
+  aSecret,
+  aSecretOfRelays,
+  aTurnSecret,
+  writeManifests,
+} from '../support/manifests.ts';
 import { type Relay, talkThrough } from '../support/relayed-peers.ts';
 import { type Answer, PROJECT, startStack, type Stack } from '../support/stack.ts';
-import { allocate, permit } from '../support/turn-allocation.ts';
+import { allocate, hasExpired, permit } from '../support/turn-allocation.ts';
 import { until } from '../support/until.ts';
 
 const JUMPING_CLOCK = new URL('../support/jumping-clock.ts', import.meta.url).href;
 const HOUR_MS = 3_600_000;
+/** Its credentials live as short as they can. */
+const BRIEF = 'proj_brief';
+const BRIEF_TTL_S = 60;
+/** What is left of them where the clock is behind by the rest. */
+const LEFT_MS = 5_000;
 /** A change of the vault takes effect within this time. */
 const SEEN_MS = 1_000;
 
@@ -22,7 +35,16 @@ beforeAll(async () => {
       session: { maxConcurrent: 1000 },
       turn: { type: 'coturn', urls: [coturn.url], secretRef: { name: 'relay' } },
     },
-    manifests: () => [aClient('acme', PROJECT)],
+    manifests: (url) => [
+      aClient('acme', PROJECT),
+      aProject(url, BRIEF, {
+        turn: {
+          ...{ type: 'coturn', urls: [coturn.url], secretRef: { name: 'relay' } },
+          ttlSeconds: BRIEF_TTL_S,
+        },
+      }),
+      aSecret(BRIEF, aKey()),
+    ],
   });
   await share(shared);
 });
@@ -110,6 +132,19 @@ it('refuses credentials that have expired', async () => {
   const relay = await relayOfLease(json.lease_token as string, late.url);
   expect(Number(relay.username.split(':')[0])).toBeLessThan(Date.now() / 1000 - 2_000);
   expect(await allocatedTo(relay)).toBe(401);
+});
+
+it('allocates to the lease token of a session whose first credentials have expired', async () => {
+  const { url: base } = await stack.addService({
+    NODE_OPTIONS: `--import=${JUMPING_CLOCK}`,
+    CLOCK_AHEAD_MS: String(LEFT_MS - BRIEF_TTL_S * 1000),
+  });
+  const { json } = await stack.request('/session', { base, body: { project_id: BRIEF } });
+  const first = relayOf(json.turn_credentials.iceServers);
+  expect(await allocatedTo(first)).toBe('allocated');
+  await until('they expire', () => hasExpired(first), 2 * LEFT_MS);
+  expect(await allocatedTo(first)).toBe(401);
+  expect(await allocatedTo(await relayOfLease(json.lease_token as string, base))).toBe('allocated');
 });
 
 it('refuses the credential of another user name, and another credential', async () => {

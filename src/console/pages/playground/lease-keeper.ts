@@ -1,4 +1,4 @@
-import { ApiProblem } from '../support/api.ts';
+import { ApiProblem } from '../support/api-problem.ts';
 import { now } from '../support/clock.ts';
 import { LocalProblem } from './problem.ts';
 import { type OpenedSession, readSession, renewSession, type SessionState } from './session-api.ts';

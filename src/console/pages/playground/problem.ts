@@ -1,4 +1,4 @@
-import { ApiProblem } from '../support/api.ts';
+import { ApiProblem } from '../support/api-problem.ts';
 
 /** Something that went wrong, and what to do next. */
 export interface Problem {
@@ -89,9 +89,14 @@ const NO_ANSWER: Told = {
   title: 'Vestibule does not answer',
   advice: 'Check your connection, and whether the service runs. Then start again.',
 };
-const UNEXPECTED: Told = {
+const SERVICE_FAILED: Told = {
   title: 'The service failed',
-  advice: 'Start again; if it goes on, tell the operator the number below.',
+  advice: 'Start again; if it goes on, tell the operator the request id below.',
+};
+const PAGE_FAILED: Told = {
+  title: 'This page failed',
+  advice:
+    'Load it anew and start again. If it goes on, tell the operator what you did, and in which browser.',
 };
 
 /** What can go wrong in the browser and between it and the provider. */
@@ -168,14 +173,22 @@ export function microphoneProblem(name: string): keyof typeof LOCAL {
 
 export function problemOf(error: unknown): Problem {
   if (error instanceof LocalProblem) return LOCAL[error.kind];
-  if (!(error instanceof ApiProblem)) return UNEXPECTED;
+  if (!(error instanceof ApiProblem)) return PAGE_FAILED;
   const { requestId, retryAt, details } = error;
   const fields = Object.fromEntries(details.map(({ path, message }) => [path.slice(1), message]));
   return { ...toldOf(error), requestId, retryAt, fields };
 }
 
-function toldOf({ status, code }: ApiProblem): Told {
+function toldOf({ status, code, requestId }: ApiProblem): Told {
   if (status === 0) return NO_ANSWER;
   if (code === 'provider_error') return status === 504 ? PROVIDER_SILENT : PROVIDER_BROKEN;
-  return REFUSALS[code ?? ''] ?? UNEXPECTED;
+  return REFUSALS[code ?? ''] ?? (requestId === undefined ? notOurs(status) : SERVICE_FAILED);
+}
+
+/** The service's own answers have a request id. */
+function notOurs(status: number): Told {
+  return {
+    title: 'Something else answered in place of Vestibule',
+    advice: `A proxy before it may have failed. Start again; if it goes on, tell the operator the time, and the status ${status}.`,
+  };
 }

@@ -7,10 +7,13 @@ const STATUS = '@@status ';
 
 /**
  * What the commands of a page find: a shell in which each request also tells its status, and which ends at the first
- * command that fails. Nothing else is different from a terminal.
+ * command that fails, or that shows a provider key in the list of processes. Nothing else is different from a terminal.
  */
 const PRELUDE = `set -euo pipefail
-curl() { command curl --max-time 20 "$@" -w '%{stderr}${STATUS}%{http_code}\\n'; }
+curl() {
+  [[ -z \${OPENAI_API_KEY:-} || $* != *$OPENAI_API_KEY* ]] || { echo 'a key in the list of processes' >&2; return 1; }
+  command curl --max-time 20 "$@" -w '%{stderr}${STATUS}%{http_code}\\n'
+}
 begins() { echo "${BEGINS}$1"; echo "${BEGINS}$1" >&2; }
 vestibule() { node dist/main.js "$@"; }
 `;

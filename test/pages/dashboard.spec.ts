@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Locator, Page } from 'playwright-core';
+import { milliseconds } from '../../src/console/pages/dashboard/format.ts';
 import { fetchMetricsJson, fetchMetricsText } from '../../src/console/pages/metrics.ts';
 import { fingerprintOf } from '../simulator/simulator.ts';
 import { aClient, aKey, aProject, aSecret } from '../support/manifests.ts';
@@ -85,6 +86,22 @@ const live = (page: Page): Promise<string> => page.locator('[data-figure=live]')
 const slots = (page: Page, projectId = PROJECT): Promise<string> =>
   page.locator(`[data-slots=${projectId}]`).innerText();
 
+/** The names of those that would not fit on one line if they were as wide as any can be. */
+function figuresTooWide(page: Page): Promise<string[]> {
+  return page.locator('.figure').evaluateAll((figures, widest) => {
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- runs in the browser
+    const wide = figures.filter((figure: any) => {
+      const value = figure.querySelector('.figure-value').cloneNode();
+      value.textContent = widest;
+      figure.append(value);
+      const { scrollWidth, clientWidth } = value;
+      value.remove();
+      return scrollWidth > clientWidth;
+    });
+    return wide.map(({ textContent }) => textContent ?? '');
+  }, milliseconds(999.9));
+}
+
 describe('signing in', () => {
   it('is refused with a wrong key, which is forgotten', async () => {
     const { page, problems, close } = await browser.open(`${stack.url}/dashboard`);
@@ -125,6 +142,7 @@ describe.each(CASES)('the dashboard at $width px, $theme', ({ width, theme }) =>
         await row(page, 'Live sessions', 'ses_').first().waitFor();
         await row(page, 'Audit', 'session_created').first().waitFor();
         expect(await overflow(page)).toBe(0);
+        expect(await figuresTooWide(page)).toEqual([]);
         expect(await accessibilityProblems(page)).toEqual([]);
         expect(await unreachedByKeyboard(page)).toEqual([]);
         await row(page, 'Projects', OTHER).getByRole('button', { name: 'Rotate key' }).click();

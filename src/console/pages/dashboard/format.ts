@@ -10,6 +10,9 @@ const tenths = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 const clockTime = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 const dayAndTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 
+/** Of a number and its unit, which stay on one line. */
+const JOIN = '\u00a0';
+
 export function count(n: number): string {
   return whole.format(n);
 }
@@ -21,19 +24,19 @@ export function counted(n: number, thing: string): string {
 
 /** A share as per cent; a dash where there is none. */
 export function percent(share: number | null | undefined): string {
-  return share === null || share === undefined ? '–' : `${tenths.format(share * 100)}\u00a0%`;
+  return share === null || share === undefined ? '–' : `${tenths.format(share * 100)}${JOIN}%`;
 }
 
 export function milliseconds(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return '–';
-  return ms < 1_000 ? `${tenths.format(ms)} ms` : `${tenths.format(ms / 1_000)} s`;
+  return ms < 1_000 ? `${tenths.format(ms)}${JOIN}ms` : `${tenths.format(ms / 1_000)}${JOIN}s`;
 }
 
 /** How long ago one time was at another: the largest unit that fits. */
 export function age(since: string, now: string): string {
   const passed = Math.max(Date.parse(now) - Date.parse(since), 0);
   const [unit, length] = UNITS.find(([, each]) => passed >= each) ?? ['s', SECOND_MS];
-  return `${Math.floor(passed / length)} ${unit}`;
+  return `${Math.floor(passed / length)}${JOIN}${unit}`;
 }
 
 export function time(text: string): string {

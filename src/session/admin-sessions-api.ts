@@ -41,7 +41,8 @@ export const listSessions: RouteDescription = {
   query: SessionsQuery,
   answers: {
     200: {
-      description: 'A page.',
+      description:
+        'A page. It may have fewer sessions than `limit`, or none, and a `next_cursor`: of a state that is rare there may be more on the next page.',
       content: json(
         Type.Object(
           { sessions: Type.Array(ListedSession), next_cursor: NextCursor },

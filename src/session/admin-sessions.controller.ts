@@ -33,17 +33,15 @@ export class AdminSessionsController {
     const { project_id: projectId, state, cursor, limit } = checkQuery(query);
     if (!this.installation.loaded) throw unavailable('The service cannot reach its database.');
     const [after] = decodeCursor(cursor, CURSOR) ?? [];
-    const rows = await this.queries.list({
+    const { sessions, next } = await this.queries.list({
       projectHash: projectId === undefined ? undefined : this.installation.projectHash(projectId),
       state,
       after,
-      limit: limit + 1,
+      limit,
     });
-    const page = rows.slice(0, limit);
-    const last = rows.length > limit ? page.at(-1) : undefined;
     return {
-      sessions: page.map((row) => this.#show(row)),
-      next_cursor: last === undefined ? null : encodeCursor([last.id]),
+      sessions: sessions.map((row) => this.#show(row)),
+      next_cursor: next === undefined ? null : encodeCursor([next]),
     };
   }
 

@@ -39,9 +39,20 @@ const RENEW = {
 
 /** Ids begin with their time. $1 is the state, $2 the last id of the page before, $3 the page's size. */
 const PAGE = '($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR id < $2) ORDER BY id DESC LIMIT $3';
-const LIST = {
+/** Sessions that one page looks at for those of a state; the next page looks at as many more. */
+const MAX_SCANNED = 10_000;
+/** Sorts behind every id. */
+const BEHIND_ALL = 'ses_z';
+/**
+ * By the primary key, the newest first, and no more of it than are needed or may be looked at. Without the inner bound all
+ * would be read and sorted for each page: clock_timestamp() hides the page's size from the planner. The last that was looked
+ * at is among the rows in any state.
+ */
+export const LIST = {
   name: 'session_list',
-  text: `SELECT * FROM (SELECT ${COLUMNS} FROM sessions) s WHERE ${PAGE}`,
+  text: `SELECT * FROM (SELECT ${COLUMNS}, row_number() OVER (ORDER BY id DESC)::integer AS place FROM sessions
+      WHERE id < $2 ORDER BY id DESC LIMIT ${MAX_SCANNED}) s
+    WHERE $1::text IS NULL OR state = $1 OR place = ${MAX_SCANNED} ORDER BY id DESC LIMIT $3`,
 };
 /** Those whose state is `opening` or `active` as it is now are among them, and they are few: an index has them alone. */
 export const LIST_LIVE = {
@@ -81,6 +92,13 @@ export interface ListOptions {
   limit: number;
 }
 
+export interface SessionPage {
+  /** The newest first. There may be fewer than the limit, or none, and more on the next page. */
+  sessions: SessionRow[];
+  /** What the next page is after, if there may be one. */
+  next: string | undefined;
+}
+
 /** Reads of sessions, and the renewal of a lease, which is no audited step. */
 export class SessionQueries {
   readonly #database: Database;
@@ -100,14 +118,14 @@ export class SessionQueries {
     return row;
   }
 
-  list({ projectHash, state, after, limit }: ListOptions): Promise<SessionRow[]> {
-    const page = [state ?? null, after ?? null, limit];
+  async list({ projectHash, state, after, limit }: ListOptions): Promise<SessionPage> {
+    const page = [state ?? null, after ?? null, limit + 1];
     if (state === 'opening' || state === 'active') {
-      return this.#database.query<SessionRow>(LIST_LIVE, [...page, projectHash ?? null]);
+      return pageOf(await this.#database.query<SessionRow>(LIST_LIVE, [...page, projectHash ?? null]), limit);
     }
     return projectHash === undefined
-      ? this.#database.query<SessionRow>(LIST, page)
-      : this.#database.query<SessionRow>(LIST_OF_PROJECT, [...page, projectHash]);
+      ? this.#listAll(state, after, limit)
+      : pageOf(await this.#database.query<SessionRow>(LIST_OF_PROJECT, [...page, projectHash]), limit);
   }
 
   async liveOf(projectHash: string, client: string | undefined, limit: number): Promise<string[]> {
@@ -119,4 +137,21 @@ export class SessionQueries {
     const rows = await this.#database.query<{ project_hash: string; active: number }>(ACTIVE_COUNTS);
     return new Map(rows.map((row) => [row.project_hash, row.active]));
   }
+
+  async #listAll(state: string | undefined, after: string | undefined, limit: number): Promise<SessionPage> {
+    const values = [state ?? null, after ?? BEHIND_ALL, limit + 1];
+    const rows = await this.#database.query<SessionRow & { place: number }>(LIST, values);
+    const edge = rows.find(({ place }) => place === MAX_SCANNED);
+    const page = pageOf(
+      rows.filter((row) => state === undefined || row.state === state),
+      limit,
+    );
+    return { ...page, next: page.next ?? edge?.id };
+  }
+}
+
+/** Of one row more than the limit, if there are as many. */
+function pageOf(rows: SessionRow[], limit: number): SessionPage {
+  const sessions = rows.slice(0, limit);
+  return { sessions, next: rows.length > limit ? sessions.at(-1)?.id : undefined };
 }

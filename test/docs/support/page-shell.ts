@@ -7,9 +7,11 @@ const STATUS = '@@status ';
 
 /**
  * What the commands of a page find: a shell in which each request also tells its status, and which ends at the first
- * command that fails, or that shows a provider key in the list of processes. Nothing else is different from a terminal.
+ * command that fails, or that shows a provider key in the list of processes, with all that is in the background. Nothing
+ * else is different from a terminal.
  */
 const PRELUDE = `set -euo pipefail
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 curl() {
   [[ -z \${OPENAI_API_KEY:-} || $* != *$OPENAI_API_KEY* ]] || { echo 'a key in the list of processes' >&2; return 1; }
   command curl --max-time 20 "$@" -w '%{stderr}${STATUS}%{http_code}\\n'

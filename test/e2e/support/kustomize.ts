@@ -16,19 +16,24 @@ export interface Overlay {
   images: Record<string, string>;
 }
 
+/** Makes the folder one of manifests: those of another, with other images. */
+export async function writeOverlay(folder: string, { base, namespace, images }: Overlay): Promise<void> {
+  const kustomization = {
+    ...(namespace !== undefined && { namespace }),
+    resources: [relative(folder, join(ROOT, base))],
+    images: Object.entries(images).map(([name, image]) => {
+      const { repository, tag } = imageName(image);
+      return { name, newName: repository, newTag: tag };
+    }),
+  };
+  await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
+}
+
 /** Applies a folder of manifests, with other images. */
-export async function applyOverlay({ base, namespace, images }: Overlay): Promise<string> {
+export async function applyOverlay(overlay: Overlay): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'vestibule-overlay-'));
   try {
-    const kustomization = {
-      ...(namespace !== undefined && { namespace }),
-      resources: [relative(folder, join(ROOT, base))],
-      images: Object.entries(images).map(([name, image]) => {
-        const { repository, tag } = imageName(image);
-        return { name, newName: repository, newTag: tag };
-      }),
-    };
-    await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
+    await writeOverlay(folder, overlay);
     return await kubectl('apply', '-k', folder);
   } finally {
     await rm(folder, { recursive: true });

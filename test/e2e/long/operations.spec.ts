@@ -1,10 +1,9 @@
 /** A release by the commands of the page for operators, as they stand there, with names and addresses of this cluster. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { type Block, blocksOf, ROOT } from '../../docs/support/blocks.ts';
-import { type Ran, runBlocks } from '../../docs/support/page-shell.ts';
+import type { Ran } from '../../docs/support/page-shell.ts';
 import { aKey } from '../../support/manifests.ts';
 import { until } from '../../support/until.ts';
 import { makeCertificate } from '../support/certificate.ts';
@@ -12,7 +11,7 @@ import { giveDatabaseTls } from '../support/database-tls.ts';
 import { imageName, IMAGES } from '../support/images.ts';
 import { Installation } from '../support/installation.ts';
 import { kubectl } from '../support/kubectl.ts';
-import { freePort } from '../../../src/database/embedded/free-port.ts';
+import { PageCheckout } from '../support/page-checkout.ts';
 
 const PAGE = 'docs/operations.md';
 const TIMEOUT_MS = 300_000;
@@ -22,57 +21,25 @@ const BY_TLS = '?sslmode=verify-full&sslrootcert=/etc/vestibule/database-ca.crt'
 
 const page = blocksOf(PAGE);
 let installation: Installation;
-/** A checkout as the page has it, with files of the operator's own. */
-let checkout: string;
+let checkout: PageCheckout;
 let namespace: string;
-let port: number;
-let environment: Record<string, string>;
 let values: Record<string, unknown>;
-
-async function content(entry: string): Promise<string> {
-  const secret = await kubectl('-n', installation.namespace, 'get', 'secret', 'demo', '-o', 'json');
-  const { data } = JSON.parse(secret) as { data: Record<string, string> };
-  return Buffer.from(data[entry] ?? '', 'base64').toString('utf8');
-}
 
 /** As the page writes it. */
 async function databaseUrl(entry: string): Promise<string> {
-  const { protocol, username, password } = new URL(await content(entry));
+  const { protocol, username, password } = new URL(await installation.secret(entry));
   return `${protocol}//${username}:${password}@postgres.${installation.namespace}:5432/vestibule${BY_TLS}`;
 }
 
-/** The sample, whose provider is the simulator. */
-function writeSample(name: string): void {
-  const sample = parse(readFileSync(join(ROOT, 'k8s/samples', name), 'utf8')) as { spec: object };
-  const provider = { baseUrl: `http://simulator.${installation.namespace}/v1` };
-  const text = stringify({ ...sample, spec: { ...sample.spec, provider } });
-  writeFileSync(join(checkout, 'k8s/samples', name), text);
-}
-
 const writeValues = (): void => {
-  writeFileSync(join(checkout, 'my-values.yaml'), stringify(values));
+  checkout.write('my-values.yaml', stringify(values));
 };
 
 const commandsOf = (section: string): Block[] =>
   page.filter((block) => block.section === section && block.language === 'sh');
 
-function run(...blocks: Block[]): Promise<Ran[]> {
-  const address = `127.0.0.1:${port}`;
-  return runBlocks(blocks, {
-    folder: checkout,
-    environment,
-    timeoutMs: TIMEOUT_MS,
-    here: [
-      ['-n vestibule-keys ', `-n ${namespace}-keys `],
-      ['-n vestibule ', `-n ${namespace} `],
-      ['--namespace vestibule', `--namespace ${namespace}`],
-      ['create namespace vestibule', `create namespace ${namespace}`],
-      ['3000:80', `${port}:80`],
-      ['127.0.0.1:3000', address],
-      ['https://vestibule.example.com', `http://${address}`],
-    ],
-  });
-}
+const run = (...blocks: Block[]): Promise<Ran[]> =>
+  checkout.run(blocks, [['https://vestibule.example.com', `http://${checkout.address}`]]);
 
 const openSession = async (): Promise<number> => {
   const request = { method: 'POST', path: '/session', body: { project_id: PROJECT } };
@@ -87,18 +54,14 @@ const revision = async (): Promise<string> => {
 beforeAll(async () => {
   installation = await Installation.prepare('operations');
   namespace = `${installation.namespace}-release`;
-  port = await freePort();
-  checkout = mkdtempSync(join(tmpdir(), 'vestibule-operations-'));
-  for (const name of ['charts', 'scripts']) symlinkSync(join(ROOT, name), join(checkout, name));
-  mkdirSync(join(checkout, 'k8s/samples'), { recursive: true });
-  for (const sample of ['project.yaml', 'project-full.yaml']) writeSample(sample);
-  // The port-forward takes a moment, which somebody who pastes leaves it.
-  writeFileSync(join(checkout, '.curlrc'), 'retry = 10\nretry-connrefused\n');
-  await makeCertificate(checkout, 'ca', `postgres.${installation.namespace}`);
-  await makeCertificate(checkout, 'tls', installation.host);
-  await giveDatabaseTls(installation.namespace, checkout, 'ca');
-  environment = {
-    KUBECONFIG: process.env['KUBECONFIG'] ?? '',
+  checkout = await PageCheckout.make(namespace, ['charts', 'scripts']);
+  for (const sample of ['project.yaml', 'project-full.yaml']) {
+    checkout.writeSample(sample, `http://simulator.${installation.namespace}/v1`);
+  }
+  await makeCertificate(checkout.folder, 'ca', `postgres.${installation.namespace}`);
+  await makeCertificate(checkout.folder, 'tls', installation.host);
+  await giveDatabaseTls(installation.namespace, checkout.folder, 'ca');
+  checkout.environment = {
     DATABASE_URL: await databaseUrl('database-url'),
     DATABASE_MIGRATION_URL: await databaseUrl('migration-url'),
     OPENAI_API_KEY: aKey(),
@@ -130,7 +93,7 @@ afterAll(async () => {
     );
   } finally {
     await prepared.close();
-    rmSync(checkout, { recursive: true, force: true });
+    (checkout as PageCheckout | undefined)?.remove();
   }
 }, TIMEOUT_MS);
 
@@ -164,8 +127,7 @@ it(
   async () => {
     const [, portForward] = commandsOf('Ingress and TLS');
     const relays = commandsOf('TURN').filter(({ code }) => code.startsWith('openssl'));
-    const end: Block = { ...portForward!, code: 'kill %1\n' };
-    const ran = await run(portForward!, ...commandsOf('First key'), ...relays, end);
+    const ran = await run(portForward!, ...commandsOf('First key'), ...relays);
     expect(ran.flatMap(({ statuses }) => statuses)).toContain(201);
     await until('it opens sessions', async () => (await openSession()) === 200, 30_000);
   },

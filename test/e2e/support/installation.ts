@@ -112,10 +112,15 @@ export class Installation {
     return this.caller.askInside(`http://${FULL_NAME}`, { ...request, headers });
   }
 
-  async adminKey(): Promise<string> {
+  adminKey(): Promise<string> {
+    return this.secret('admin-key');
+  }
+
+  /** An entry of the Secret of what is beside a release. */
+  async secret(entry: string): Promise<string> {
     const secret = await this.kube.cluster.find(pathOf('/api/v1', this.namespace, 'secrets', 'demo'));
     const { data } = secret as unknown as { data: Record<string, string> };
-    return Buffer.from(data['admin-key'] ?? '', 'base64').toString('utf8');
+    return Buffer.from(data[entry] ?? '', 'base64').toString('utf8');
   }
 
   /** The names of all objects of some kinds that the release left, in both namespaces. */

@@ -12,6 +12,11 @@ controller or a Gateway for callers outside.
 
 ## Install
 
+Write \`my-values.yaml\`. [ci/default-values.yaml](ci/default-values.yaml) is the least that an installation in production sets, with
+your \`image.repository\`; [ci/full-values.yaml](ci/full-values.yaml) shows all that can be set. With an audit that is signed, which a
+production wants: \`audit.signingKeySecret.name: vestibule-audit\`. Behind an Ingress: \`ingress.enabled\`, \`ingress.host\`,
+\`ingress.tlsSecret\`, \`trustProxy\`. The Secrets, by the names that the first of them gives, and the release:
+
 \`\`\`sh
 kubectl create namespace vestibule
 secret() { kubectl -n vestibule create secret generic "$1" --from-file="$2=/dev/stdin"; }   # not in the process list
@@ -19,14 +24,10 @@ printf %s "$DATABASE_URL"           | secret vestibule-database DATABASE_URL
 printf %s "$DATABASE_MIGRATION_URL" | secret vestibule-database-owner DATABASE_MIGRATION_URL
 openssl rand -hex 32                | secret vestibule-admin VESTIBULE_ADMIN_KEY
 openssl rand -hex 32                | secret vestibule-jwt VESTIBULE_JWT_SECRET
-helm install vestibule charts/vestibule -n vestibule -f charts/vestibule/ci/default-values.yaml \\
-  --set image.repository=YOUR_REGISTRY/vestibule
-helm test vestibule -n vestibule     # the pod of a failed one stays: kubectl logs vestibule-test
+openssl genpkey -algorithm ed25519  | secret vestibule-audit VESTIBULE_AUDIT_SIGNING_KEY
+helm install vestibule charts/vestibule -n vestibule --wait --timeout 15m -f my-values.yaml
+helm test vestibule -n vestibule     # the pod of a failed one stays: kubectl -n vestibule logs vestibule-test
 \`\`\`
-
-\`ci/default-values.yaml\` is the least that an installation in production sets; \`ci/full-values.yaml\` shows all that can be set.
-With an audit that is signed, which a production wants: \`openssl genpkey -algorithm ed25519\` into a Secret, and
-\`audit.signingKeySecret\`. Behind an Ingress: \`ingress.enabled\`, \`ingress.host\`, \`ingress.tlsSecret\`, \`trustProxy\`.
 
 Values that contradict each other are refused, all at once, each with a sentence that names them.
 
@@ -50,8 +51,14 @@ at their start, look first whether they reach DNS and the API server (\`vestibul
 ## Upgrade, roll back, uninstall
 
 \`\`\`sh
-helm upgrade vestibule charts/vestibule -n vestibule -f my-values.yaml
-helm rollback vestibule -n vestibule
+helm upgrade vestibule charts/vestibule -n vestibule --wait --timeout 15m -f my-values.yaml
+\`\`\`
+
+\`\`\`sh
+helm rollback vestibule -n vestibule --wait
+\`\`\`
+
+\`\`\`sh
 helm uninstall vestibule -n vestibule
 \`\`\`
 
@@ -70,9 +77,11 @@ database and a namespace of its own. To hand the definitions over to another rel
 \`kubectl apply\`:
 
 \`\`\`sh
+RELEASE="\${RELEASE:-vestibule}" NAMESPACE="\${NAMESPACE:-vestibule}"   # those that are to have them
 for crd in projects clients; do
-  kubectl label crd $crd.vestibule.dev app.kubernetes.io/managed-by=Helm --overwrite
-  kubectl annotate crd $crd.vestibule.dev --overwrite meta.helm.sh/release-name=RELEASE meta.helm.sh/release-namespace=NAMESPACE
+  kubectl label crd "$crd.vestibule.dev" app.kubernetes.io/managed-by=Helm --overwrite
+  kubectl annotate crd "$crd.vestibule.dev" --overwrite \\
+    "meta.helm.sh/release-name=$RELEASE" "meta.helm.sh/release-namespace=$NAMESPACE"
 done
 \`\`\`
 

@@ -57,7 +57,7 @@ Examples:
 Examples:
   vestibule audit verify
   vestibule audit verify --head heads.jsonl --public-key audit-public.pem
-  kubectl logs deploy/vestibule | vestibule audit verify --head -
+  kubectl -n vestibule logs -l app.kubernetes.io/component=server --tail=-1 | vestibule audit verify --head -
 
 Without --head a tail that was cut off is not seen: it says "tail unanchored".
 Exit codes: 0 intact, 1 tampered, with chain and seq, 2 could not be done.

@@ -19,7 +19,8 @@ export interface SessionRow {
   ended_at: Date | null;
 }
 
-const COLUMNS = `id, project_hash, client, flow, model, voice, lease_expires_at, ends_at, opened_at, ended_at,
+const FIELDS = 'id, project_hash, client, flow, model, voice, lease_expires_at, ends_at, opened_at, ended_at';
+const COLUMNS = `${FIELDS},
   CASE WHEN state IN ('opening', 'active') AND lease_expires_at <= clock_timestamp() THEN 'expired' ELSE state END AS state`;
 
 /** A lease token's session, or any session when no token is asked for. */
@@ -60,6 +61,22 @@ export const LIST_LIVE = {
   text: `SELECT * FROM (SELECT ${COLUMNS} FROM sessions
       WHERE state IN ('opening', 'active') AND ($4::text IS NULL OR project_hash = $4)) s WHERE ${PAGE}`,
 };
+/**
+ * $1 is the project, $2 the last id of the page before, $3 the page's size. A range of both columns, and not one project,
+ * is what the index of ended sessions alone is in order for: the primary key would be walked past everybody else's.
+ */
+export const LIST_NEWEST_OF_PROJECT = {
+  name: 'session_list_newest_of_project',
+  text: `SELECT * FROM (
+      (SELECT ${COLUMNS} FROM sessions
+        WHERE project_hash = $1 AND state IN ('opening', 'active') AND id < $2 ORDER BY id DESC LIMIT $3)
+      UNION ALL
+      (SELECT ${FIELDS}, state FROM sessions
+        WHERE (project_hash, id) < ($1, $2) AND project_hash >= $1 AND ended_at IS NOT NULL
+        ORDER BY project_hash DESC, id DESC LIMIT $3)
+    ) both_kinds ORDER BY id DESC LIMIT $3`,
+};
+
 /** The live and the ended ones, which have indexes of their own. */
 const LIST_OF_PROJECT = {
   name: 'session_list_of_project',
@@ -123,9 +140,16 @@ export class SessionQueries {
     if (state === 'opening' || state === 'active') {
       return pageOf(await this.#database.query<SessionRow>(LIST_LIVE, [...page, projectHash ?? null]), limit);
     }
-    return projectHash === undefined
-      ? this.#listAll(state, after, limit)
-      : pageOf(await this.#database.query<SessionRow>(LIST_OF_PROJECT, [...page, projectHash]), limit);
+    if (projectHash === undefined) return this.#listAll(state, after, limit);
+    const rows =
+      state === undefined
+        ? this.#database.query<SessionRow>(LIST_NEWEST_OF_PROJECT, [
+            projectHash,
+            after ?? BEHIND_ALL,
+            limit + 1,
+          ])
+        : this.#database.query<SessionRow>(LIST_OF_PROJECT, [...page, projectHash]);
+    return pageOf(await rows, limit);
   }
 
   async liveOf(projectHash: string, client: string | undefined, limit: number): Promise<string[]> {

@@ -1,10 +1,12 @@
 /** Lists of sessions in a table that is too large to be read for a page. */
 import pg from 'pg';
-import { LIST } from '../../src/session/session-queries.ts';
+import { LIST, LIST_NEWEST_OF_PROJECT } from '../../src/session/session-queries.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 /** Two times and a half what a page looks at. */
 const SESSIONS = 25_000;
+/** Of another project, the oldest. */
+const FEW = 50;
 /** Of the only ones that were terminated: the newest and the oldest but one, and one on each side of where a page ends. */
 const TERMINATED = [SESSIONS, 15_001, 15_000, 2];
 
@@ -15,10 +17,10 @@ beforeAll(async () => {
   await stack.database.query(
     `INSERT INTO sessions (id, project_hash, flow, state, model, key_fingerprint, lease_token_hash, lease_seconds,
       lease_expires_at, ends_at, opened_at, activated_at, ended_at)
-    SELECT 'ses_' || lpad(n::text, 26, '0'), 'x', 'vault',
+    SELECT 'ses_' || lpad(n::text, 26, '0'), CASE WHEN n <= $3 THEN 'of-few' ELSE 'x' END, 'vault',
       CASE WHEN n = ANY ($2::integer[]) THEN 'terminated' ELSE 'released' END, 'm', 'x', '', 1, t, t, t, t, t
     FROM generate_series(1, $1::integer) n, LATERAL (SELECT now() AS t) AS times`,
-    [SESSIONS, TERMINATED],
+    [SESSIONS, TERMINATED, FEW],
   );
   await stack.database.query('ANALYZE sessions');
 });
@@ -67,15 +69,25 @@ it.each(['force_custom_plan', 'force_generic_plan'])(
     try {
       await client.query(`SET plan_cache_mode = ${mode}`);
       await client.query(`PREPARE list (text, text, bigint) AS ${LIST.text}`);
-      for (const [state, most] of [
-        ['NULL', 101],
-        [`'terminated'`, 10_000],
-      ] as const) {
+      await client.query(`PREPARE of_project (text, text, bigint) AS ${LIST_NEWEST_OF_PROJECT.text}`);
+      const scansOfA = async (statement: string): Promise<Scan[]> => {
         const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-          `EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE list (${state}, 'ses_z', 101)`,
+          `EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE ${statement}`,
         );
-        const scans = scansOf(rows[0]!['QUERY PLAN'][0].Plan);
-        expect(scans).toEqual([{ index: 'sessions_pkey', rows: most }]);
+        return scansOf(rows[0]!['QUERY PLAN'][0].Plan);
+      };
+      expect(await scansOfA("list (NULL, 'ses_z', 101)")).toEqual([{ index: 'sessions_pkey', rows: 101 }]);
+      expect(await scansOfA("list ('terminated', 'ses_z', 101)")).toEqual([
+        { index: 'sessions_pkey', rows: 10_000 },
+      ]);
+      for (const [project, most] of [
+        ['x', 101],
+        ['of-few', FEW],
+      ] as const) {
+        expect(await scansOfA(`of_project ('${project}', 'ses_z', 101)`)).toEqual([
+          { index: 'sessions_live', rows: 0 },
+          { index: 'sessions_of_project', rows: most },
+        ]);
       }
     } finally {
       await client.end();
@@ -90,8 +102,13 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
+interface Scan {
+  index: string | undefined;
+  rows: number;
+}
+
 /** What is read, and how much of it. */
-function scansOf(plan: PlanNode): { index: string | undefined; rows: number }[] {
+function scansOf(plan: PlanNode): Scan[] {
   const within = (plan.Plans ?? []).flatMap(scansOf);
   return plan['Node Type'].endsWith('Scan') && plan.Plans === undefined
     ? [{ index: plan['Index Name'], rows: plan['Actual Rows'] }, ...within]

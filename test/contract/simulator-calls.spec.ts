@@ -6,6 +6,8 @@ import OpenAI from 'openai';
 import { readOffer } from '../simulator/sdp.ts';
 import { startSimulator } from '../simulator/simulator.ts';
 import type { Simulator, SimulatorOptions } from '../simulator/simulator.ts';
+import { aKey } from '../support/manifests.ts';
+import { mintSecret } from '../support/provider-secrets.ts';
 import { RealtimeCaller } from '../support/realtime-caller.ts';
 import type { Received } from '../support/realtime-caller.ts';
 import { eventProblems } from '../support/sdk-types.ts';
@@ -13,9 +15,7 @@ import { until } from '../support/until.ts';
 
 type Json = Record<string, unknown>;
 
-// Made at run time: no file of the project holds anything shaped like a key.
-const keyOf = (name: string): string => ['sk', name, randomBytes(8).toString('hex')].join('-');
-const KEY = keyOf('calling');
+const KEY = aKey();
 
 /** Of the protocol that opens data channels, RFC 8832. */
 const DCEP = 50;
@@ -90,15 +90,6 @@ describe('calls of the provider simulator', () => {
     simulator.reset();
   });
 
-  async function secretOf(of: Simulator, session: Json = {}, key = KEY): Promise<string> {
-    const response = await fetch(`${of.url}/realtime/client_secrets`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ session: { type: 'realtime', model: 'gpt-realtime-2.1', ...session } }),
-    });
-    return ((await response.json()) as { value: string }).value;
-  }
-
   function post(of: Simulator, body: string, headers: Record<string, string>): Promise<Response> {
     return fetch(`${of.url}/realtime/calls`, {
       method: 'POST',
@@ -117,7 +108,7 @@ describe('calls of the provider simulator', () => {
 
   /** A call whose channel is open; `session` is what its secret was minted for. */
   async function call(session: Json = {}, of = simulator): Promise<OpenCall> {
-    return callWith(await secretOf(of, session), of);
+    return callWith(await mintSecret(of, KEY, session), of);
   }
 
   async function callWith(secret: string, of = simulator): Promise<OpenCall> {
@@ -151,7 +142,11 @@ describe('calls of the provider simulator', () => {
 
   describe('making one', () => {
     it('answers an offer with SDP and the place of the call', async () => {
-      const response = await post(simulator, await newCaller().offer(), bearer(await secretOf(simulator)));
+      const response = await post(
+        simulator,
+        await newCaller().offer(),
+        bearer(await mintSecret(simulator, KEY)),
+      );
       expect(response.status).toBe(201);
       expect(response.headers.get('content-type')).toBe('application/sdp');
       expect(response.headers.get('location')).toMatch(/^\/v1\/realtime\/calls\/rtc_[0-9a-f]+$/);
@@ -180,7 +175,7 @@ describe('calls of the provider simulator', () => {
     });
 
     it('takes a secret as often as it comes, each time for a session of its own', async () => {
-      const secret = await secretOf(simulator);
+      const secret = await mintSecret(simulator, KEY);
       const [one, other] = [await callWith(secret), await callWith(secret)];
       expect(one.id).not.toBe(other.id);
       const ids = [one, other].map(({ caller }) => (caller.events[0]?.['session'] as Json)['id']);
@@ -203,7 +198,7 @@ describe('calls of the provider simulator', () => {
     });
 
     it('refuses a secret that has expired', async () => {
-      const secret = await secretOf(simulator);
+      const secret = await mintSecret(simulator, KEY);
       const offer = await newCaller().offer();
       const now = Date.now();
       const clock = jest.spyOn(Date, 'now').mockReturnValue(now + 601_000);
@@ -228,14 +223,14 @@ describe('calls of the provider simulator', () => {
       ['an offer of many sections', (offer: string) => offer + offer.slice(offer.indexOf('m=')).repeat(20)],
     ])('refuses %s', async (_name, change) => {
       const offer = change(await newCaller().offer());
-      const response = await post(simulator, offer, bearer(await secretOf(simulator)));
+      const response = await post(simulator, offer, bearer(await mintSecret(simulator, KEY)));
       expect(response.status).toBe(400);
       expect(await refused(response)).toMatchObject({ code: 'invalid_offer', param: 'sdp' });
       expect(simulator.seen().calls).toEqual({ made: 0, open: 0 });
     });
 
     it('refuses another type than SDP, and an offer that is too large', async () => {
-      const secret = bearer(await secretOf(simulator));
+      const secret = bearer(await mintSecret(simulator, KEY));
       const offer = await newCaller().offer();
       const typed = await post(simulator, offer, { ...secret, 'content-type': 'application/json' });
       expect([typed.status, (await refused(typed))['code']]).toEqual([400, 'unsupported_content_type']);
@@ -518,7 +513,7 @@ describe('calls of the provider simulator', () => {
     it('ends when the key that made its secret hangs up, and only then', async () => {
       const { caller, id } = await call();
       const unknown = { status: 404, code: 'call_id_not_found' };
-      await expect(sdk(keyOf('other')).realtime.calls.hangup(id)).rejects.toMatchObject(unknown);
+      await expect(sdk(aKey()).realtime.calls.hangup(id)).rejects.toMatchObject(unknown);
       expect(simulator.seen().calls.open).toBe(1);
       await sdk(KEY).realtime.calls.hangup(id);
       expect(simulator.seen().calls).toEqual({ made: 1, open: 0 });
@@ -533,7 +528,7 @@ describe('calls of the provider simulator', () => {
     });
 
     it('ends all at once when it is told to, so that clients connect again', async () => {
-      const secret = await secretOf(simulator);
+      const secret = await mintSecret(simulator, KEY);
       const calls = [await callWith(secret), await callWith(secret)];
       const origin = new URL(simulator.url).origin;
       expect((await fetch(`${origin}/__simulator/calls`, { method: 'DELETE' })).status).toBe(204);
@@ -543,7 +538,7 @@ describe('calls of the provider simulator', () => {
 
     it('refuses them while a fault says so, and mints all the same', async () => {
       simulator.fault({ kind: 'status', status: 503, route: 'calls', times: 1 });
-      const secret = await secretOf(simulator);
+      const secret = await mintSecret(simulator, KEY);
       const response = await post(simulator, await newCaller().offer(), bearer(secret));
       expect(response.status).toBe(503);
       expect(response.headers.get('access-control-allow-origin')).toBe('*');
@@ -574,7 +569,7 @@ describe('calls of the provider simulator', () => {
 
     it('keeps no call that never connects', async () => {
       await withOwn({ calls: { silentMs: 300 } }, async (own) => {
-        await post(own, await newCaller().offer(), bearer(await secretOf(own)));
+        await post(own, await newCaller().offer(), bearer(await mintSecret(own, KEY)));
         expect(own.seen().calls.open).toBe(1);
         await until('the call to end', () => own.seen().calls.open === 0);
       });
@@ -582,7 +577,7 @@ describe('calls of the provider simulator', () => {
 
     it('has as many open as it may, and no more', async () => {
       await withOwn({ calls: { open: 2 } }, async (own) => {
-        const secret = bearer(await secretOf(own));
+        const secret = bearer(await mintSecret(own, KEY));
         const offers = await Promise.all([1, 2, 3].map(() => newCaller().offer()));
         const answers = await Promise.all(offers.map((offer) => post(own, offer, secret)));
         expect(answers.map(({ status }) => status).sort()).toEqual([201, 201, 429]);
@@ -611,7 +606,7 @@ describe('calls of the provider simulator', () => {
       const caller = newCaller();
       const offer = (await caller.offer()).replace(/^a=max-message-size:.*$/m, 'a=max-message-size:1');
       expect(offer).toContain('a=max-message-size:1\r\n');
-      const response = await post(simulator, offer, bearer(await secretOf(simulator)));
+      const response = await post(simulator, offer, bearer(await mintSecret(simulator, KEY)));
       await caller.take(await response.text());
       await until('the call to end', () => simulator.seen().calls.open === 0);
       expect(caller.events).toEqual([]);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 
@@ -6,6 +5,8 @@ import WebSocket from 'ws';
 
 import { startSimulator } from '../simulator/simulator.ts';
 import type { Simulator } from '../simulator/simulator.ts';
+import { aKey } from '../support/manifests.ts';
+import { mintSecret } from '../support/provider-secrets.ts';
 import { eventProblems } from '../support/sdk-types.ts';
 import { open as rawOpen } from '../support/raw-http.ts';
 import { until } from '../support/until.ts';
@@ -13,9 +14,7 @@ import { until } from '../support/until.ts';
 type Json = Record<string, unknown>;
 type Received = Json & { type: string };
 
-// Made at run time: no file of the project holds anything shaped like a key.
-const keyOf = (name: string): string => ['sk', name, randomBytes(8).toString('hex')].join('-');
-const KEY = keyOf('sockets');
+const KEY = aKey();
 
 /** What a client that is connected by a WebSocket was told. */
 class SocketCaller {
@@ -61,14 +60,8 @@ describe('sessions of the provider simulator that are opened by a WebSocket', ()
     simulator.reset();
   });
 
-  async function secretOf(session: Json = {}): Promise<string> {
-    const response = await fetch(`${simulator.url}/realtime/client_secrets`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ session: { type: 'realtime', model: 'gpt-realtime', ...session } }),
-    });
-    return ((await response.json()) as { value: string }).value;
-  }
+  const secretOf = (session: Json = {}): Promise<string> =>
+    mintSecret(simulator, KEY, { model: 'gpt-realtime', ...session });
   const call = (protocols: string[], headers?: Record<string, string>): SocketCaller => {
     const url = `${simulator.url.replace('http', 'ws')}/realtime?model=gpt-realtime`;
     const caller = new SocketCaller(url, protocols, headers);

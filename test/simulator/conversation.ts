@@ -1,5 +1,6 @@
 import { readClientEvent } from './client-events.ts';
 import type { ClientEvent, EventProblem } from './client-events.ts';
+import { cutOff } from './cut-off.ts';
 import { idOf, newId, spokenItem } from './events.ts';
 import type { ConversationItem, Modality, RealtimeResponse, Send } from './events.ts';
 import { dig } from './ga-session.ts';
@@ -88,12 +89,14 @@ export class Conversation {
   }
 
   /** What it repeats of the client's words, it cuts off: a client may take less in a message than it sends. */
-  #refuse(problem: EventProblem, eventId: string | null): void {
-    const [message, param, event_id] = [problem.message, problem.param ?? null, eventId].map(
-      (text) => text?.slice(0, REPEATED_CHARACTERS) ?? null,
-    );
-    const { code } = problem;
-    const error = { type: 'invalid_request_error', code, message: message ?? '', param, event_id };
+  #refuse({ code, message, param = null }: EventProblem, eventId: string | null): void {
+    const error = {
+      type: 'invalid_request_error',
+      code,
+      message: cutOff(message, REPEATED_CHARACTERS),
+      param: cutOff(param, REPEATED_CHARACTERS),
+      event_id: cutOff(eventId, REPEATED_CHARACTERS),
+    };
     this.#send({ type: 'error', error });
   }
 

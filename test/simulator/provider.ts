@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerCall, answerHangup } from './call-answers.ts';
 import type { Calls } from './calls.ts';
 import { allowAnyOrigin, answerPreflight, isPreflight } from './cross-origin.ts';
+import { cutOff } from './cut-off.ts';
 import { refusal } from './envelope.ts';
 import type { Refusal } from './envelope.ts';
 import { answeredByFault, spoilt } from './fault-answers.ts';
@@ -14,7 +15,7 @@ import type { Credential } from './keys.ts';
 import { routeOf } from './routes.ts';
 import type { Route, RouteName } from './routes.ts';
 import type { Secrets } from './secrets.ts';
-import { noted } from './sightings.ts';
+import { NOTED_CHARACTERS } from './sightings.ts';
 import type { Seen, Sighting, Sightings } from './sightings.ts';
 import { delayed, isType, parseJson, readBody, sendJson, sendRefusal } from './wire.ts';
 import type { Body, Parsed } from './wire.ts';
@@ -89,7 +90,7 @@ export function begin(
   const sighting: Sighting = {
     at: Date.now(),
     key_fingerprint: credential?.fingerprint ?? null,
-    path: noted(path),
+    path: cutOff(path, NOTED_CHARACTERS),
     status: 0,
     session_model: null,
     voice: null,
@@ -121,8 +122,8 @@ function isMint(route: Route | undefined): boolean {
 function note({ route, sighting }: Exchange, { json }: Received): void {
   if (!isMint(route) || !json.ok) return;
   const asked = askedOf(json.value);
-  sighting.session_model = noted(asked.model);
-  sighting.voice = noted(asked.voice);
+  sighting.session_model = cutOff(asked.model, NOTED_CHARACTERS);
+  sighting.voice = cutOff(asked.voice, NOTED_CHARACTERS);
   sighting.ttl = asked.ttl;
 }
 

@@ -33,11 +33,7 @@ export const LOG_LIMIT = 20_000;
 /** Of keys and secrets; beyond, the requests of one are counted with all others alone. */
 export const KEYS_COUNTED = 10_000;
 /** Of what a request says. */
-const NOTED_CHARACTERS = 200;
-
-export function noted<Text extends string | null>(text: Text): Text {
-  return (text?.slice(0, NOTED_CHARACTERS) ?? null) as Text;
-}
+export const NOTED_CHARACTERS = 200;
 
 /** What was seen since the last reset. */
 class Tally {

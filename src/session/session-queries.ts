@@ -39,7 +39,7 @@ const RENEW = {
 };
 
 /** Ids begin with their time. $1 is the state, $2 the last id of the page before, $3 the page's size. */
-const PAGE = '($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR id < $2) ORDER BY id DESC LIMIT $3';
+const PAGE = 'state = $1 AND ($2::text IS NULL OR id < $2) ORDER BY id DESC LIMIT $3';
 /** Sessions that one page looks at for those of a state; the next page looks at as many more. */
 const MAX_SCANNED = 10_000;
 /** Sorts behind every id. */
@@ -77,7 +77,7 @@ export const LIST_NEWEST_OF_PROJECT = {
     ) both_kinds ORDER BY id DESC LIMIT $3`,
 };
 
-/** The live and the ended ones, which have indexes of their own. */
+/** Of one state: the live and the ended ones, which have indexes of their own. */
 const LIST_OF_PROJECT = {
   name: 'session_list_of_project',
   text: `SELECT * FROM (
@@ -136,20 +136,16 @@ export class SessionQueries {
   }
 
   async list({ projectHash, state, after, limit }: ListOptions): Promise<SessionPage> {
-    const page = [state ?? null, after ?? null, limit + 1];
+    const page = [state, after ?? null, limit + 1];
     if (state === 'opening' || state === 'active') {
       return pageOf(await this.#database.query<SessionRow>(LIST_LIVE, [...page, projectHash ?? null]), limit);
     }
     if (projectHash === undefined) return this.#listAll(state, after, limit);
-    const rows =
-      state === undefined
-        ? this.#database.query<SessionRow>(LIST_NEWEST_OF_PROJECT, [
-            projectHash,
-            after ?? BEHIND_ALL,
-            limit + 1,
-          ])
-        : this.#database.query<SessionRow>(LIST_OF_PROJECT, [...page, projectHash]);
-    return pageOf(await rows, limit);
+    if (state !== undefined) {
+      return pageOf(await this.#database.query<SessionRow>(LIST_OF_PROJECT, [...page, projectHash]), limit);
+    }
+    const newest = [projectHash, after ?? BEHIND_ALL, limit + 1];
+    return pageOf(await this.#database.query<SessionRow>(LIST_NEWEST_OF_PROJECT, newest), limit);
   }
 
   async liveOf(projectHash: string, client: string | undefined, limit: number): Promise<string[]> {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { ROOT } from '../../docs/support/blocks.ts';
 import { runBash } from '../../support/bash.ts';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Of the blocks of one shell. */
 const TIMEOUT_MS = 240_000;
 const BLOCK = /^```sh\n(.*?)^```$/gms;
@@ -18,7 +18,7 @@ export class PageCommands {
 
   /** @param environment what the section's variables are here. */
   constructor(page: string, section: string, environment: Record<string, string>) {
-    const [, text] = readFileSync(`${ROOT}${page}`, 'utf8').split(`\n## ${section}\n`);
+    const [, text] = readFileSync(join(ROOT, page), 'utf8').split(`\n## ${section}\n`);
     if (text === undefined) throw new Error(`${page} has no section ${section}`);
     const [own = ''] = text.split('\n## ');
     const [needed, ...steps] = [...own.matchAll(BLOCK)].map(([, commands = '']) => commands);
